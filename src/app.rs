@@ -11,6 +11,7 @@ use crate::analytics::ReferencedTables;
 use crate::analytics::warehouse::Warehouse;
 use crate::config::{Config, ConfigError};
 use crate::domain::any_record::RecordKey;
+use crate::domain::hint::LakeHint;
 use crate::domain::patch::Source;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
@@ -154,12 +155,8 @@ impl App {
 
     /// Returns the catalog and schema of the configured lake.
     pub fn catalog(config: &Config) -> Result<(Catalog, SchemaName), ServiceError> {
-        let schema = Self::schema(config).ok_or_else(|| {
-            ServiceError::input(
-                &config.lake.value,
-                "is not a lake in Unity Catalog; specify one as catalog.schema with --lake",
-            )
-        })?;
+        let schema = Self::schema(config)
+            .ok_or_else(|| ServiceError::NotInCatalog { lake: config.lake.value.clone() })?;
         Ok((Self::unity(config)?, schema))
     }
 
@@ -208,7 +205,7 @@ impl App {
             ServiceError::Store(StoreError::NotALake { .. }) => ServiceError::Input {
                 place: from.to_owned(),
                 message: "holds no lake to copy from".to_owned(),
-                hint: Some("specify a folder that lakeplan backup wrote, or a lake".to_owned()),
+                hint: Some(LakeHint::NameBackup.into()),
             },
             err => err,
         })?;
@@ -369,10 +366,11 @@ impl App {
         &self,
         record: RecordKey,
         names: &Names,
+        describe: fn(&ServiceError) -> String,
     ) -> Result<Vec<Mention>, ServiceError> {
         let (tables, error) = match self.tables_with_inbox().await {
             Ok(tables) => (tables, None),
-            Err(err) => (self.tables(), Some(err.to_string())),
+            Err(err) => (self.tables(), Some(describe(&err))),
         };
         let sql = |table: &str| {
             self.place
@@ -380,8 +378,8 @@ impl App {
                 .as_ref()
                 .map_or_else(|| table.to_owned(), |(_, schema)| schema.quoted(table))
         };
-        let inbox =
-            InboxSeen { tables: &tables, error, names: [INBOX, INBOX_RESULTS.name].map(sql) };
+        let names_in_sql = [INBOX, INBOX_RESULTS.name].map(sql);
+        let inbox = InboxSeen { tables: &tables, error, describe, names: names_in_sql };
         self.service.mentions(record, names, inbox).await
     }
 

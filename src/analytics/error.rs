@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::result_format::Format;
 use super::warehouse::WarehouseError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
+use crate::domain::hint::{Hint, QueryHint};
 use crate::store::StoreError;
 use crate::store::event_tables::APPENDED;
 use crate::store::tables::FoldedTable;
@@ -96,70 +97,70 @@ impl AnalyticsError {
         }
     }
 
-    pub fn hint(&self) -> Option<String> {
-        let meant = |nearest: &Option<String>| {
-            nearest.as_ref().map(|name| format!("did you mean {name}? ")).unwrap_or_default()
-        };
-        match self {
-            Self::Store(cause) => cause.hint(),
-            Self::Warehouse(cause) => cause.hint(),
-            Self::UnknownTable { nearest, .. } => Some(format!(
-                "{}lakeplan query --views lists the views; SELECT table_name FROM information_schema.tables lists all there is",
-                meant(nearest)
-            )),
-            Self::UnknownColumn { nearest, .. } => Some(format!(
-                "{}see the data dictionary, schemas/README.md, for every column, or run SELECT table_name, column_name FROM information_schema.columns",
-                meant(nearest)
-            )),
-            Self::Syntax(_) => Some("use one SELECT; run lakeplan query --help for examples".to_owned()),
-            Self::Sql(_) => Some("see the data dictionary, schemas/README.md, for the tables and views".to_owned()),
-            Self::Reading(_) => Some("retry the command, or run lakeplan doctor to check the tables".to_owned()),
-            Self::Writes { what } => Some(other_way(what)),
-            Self::MultipleStatements => Some("ask one at a time".to_owned()),
-            Self::TooComplex(_) => Some("split it into several queries, or load long lists into a WITH … AS (VALUES …)".to_owned()),
-            Self::Memory { .. } => Some(
-                "ask for less with a WHERE, a LIMIT or fewer columns; write a long answer with --format csv, json or parquet, which holds no rows back; or allow more with --memory"
-                    .to_owned(),
-            ),
-            Self::Grows(_) => Some("ask for a shorter text, or for fewer elements or rows; generate_series in FROM makes rows of any number".to_owned()),
-            Self::Deadline(_) => Some("ask for less, or allow more time with --timeout".to_owned()),
-            Self::Broken { table, .. } if FoldedTable::all().any(|folded| folded.name() == *table) => Some(format!(
-                "run lakeplan fold --rebuild {table} to rebuild it from the journal; lakeplan doctor shows what else is broken"
-            )),
-            Self::Broken { table, .. } if APPENDED.iter().any(|appended| appended.name == *table) => Some(format!(
-                "run lakeplan maintain to continue without the lost data of {table}; lakeplan doctor shows what is lost"
-            )),
-            Self::Broken { .. } => {
-                Some("run lakeplan doctor to see what is broken; lakeplan restore-lake creates a lake from a backup".to_owned())
+    pub fn hint(&self) -> Option<Hint> {
+        Some(match self {
+            Self::Store(cause) => return cause.hint(),
+            Self::Warehouse(cause) => return cause.hint(),
+            Self::UnknownTable { nearest, .. } => {
+                QueryHint::ListTables { nearest: nearest.clone() }.into()
             }
-            Self::Panicked(_) => Some("run lakeplan doctor to check the tables".to_owned()),
-            Self::Thread(_) => Some("allow the process more threads or memory (ulimit), and retry the command".to_owned()),
+            Self::UnknownColumn { nearest, .. } => {
+                let nearest = nearest.as_ref().map(|name| format!("did you mean {name}? "));
+                format!(
+                    "{}see the data dictionary, schemas/README.md, for every column, or run SELECT table_name, column_name FROM information_schema.columns",
+                    nearest.unwrap_or_default()
+                )
+                .into()
+            }
+            Self::Syntax(_) => QueryHint::SeeExamples.into(),
+            Self::Sql(_) => {
+                Hint::advice("see the data dictionary, schemas/README.md, for the tables and views")
+            }
+            Self::Reading(_) => QueryHint::RetryOrCheck.into(),
+            Self::Writes { what } => other_way(what).into(),
+            Self::MultipleStatements => Hint::advice("ask one at a time"),
+            Self::TooComplex(_) => Hint::advice(
+                "split it into several queries, or load long lists into a WITH … AS (VALUES …)",
+            ),
+            Self::Memory { .. } => QueryHint::AllowMoreMemory.into(),
+            Self::Grows(_) => Hint::advice(
+                "ask for a shorter text, or for fewer elements or rows; generate_series in FROM makes rows of any number",
+            ),
+            Self::Deadline(_) => QueryHint::AllowMoreTime.into(),
+            Self::Broken { table, .. }
+                if FoldedTable::all().any(|folded| folded.name() == *table) =>
+            {
+                QueryHint::RebuildTable { table }.into()
+            }
+            Self::Broken { table, .. }
+                if APPENDED.iter().any(|appended| appended.name == *table) =>
+            {
+                QueryHint::DropLostRows { table }.into()
+            }
+            Self::Broken { .. } => QueryHint::CheckOrRestore.into(),
+            Self::Panicked(_) => QueryHint::Check.into(),
+            Self::Thread(_) => Hint::advice(
+                "allow the process more threads or memory (ulimit), and retry the command",
+            ),
             Self::Unwritable { other, .. } => {
-                Some(format!("cast it to another type, select parts of it, or write the answer with --format {other}"))
+                QueryHint::UseFormat { format: other.as_str() }.into()
             }
-            Self::NoTextForm { .. } => Some(
-                "leave such rows out with a WHERE, cast the column to a number, or write the answer with --format parquet, which holds any value"
-                    .to_owned(),
+            Self::NoTextForm { .. } => QueryHint::UseParquet.into(),
+            Self::Unplanned(_) => Hint::advice(
+                "rewrite the query; if a SELECT in FROM makes a column from one with the same name, give the SELECT an alias, as in (SELECT …) AS a",
             ),
-            Self::Unplanned(_) => Some(
-                "rewrite the query; if a SELECT in FROM makes a column from one with the same name, give the SELECT an alias, as in (SELECT …) AS a"
-                    .to_owned(),
-            ),
-            Self::Encoding(_) | Self::Interrupted => None,
-        }
+            Self::Encoding(_) | Self::Interrupted => return None,
+        })
     }
 }
 
 /// Returns what to use instead of a statement that is not a SELECT.
-fn other_way(what: &str) -> String {
+fn other_way(what: &str) -> QueryHint {
     let first = what.split_whitespace().next().unwrap_or_default().to_uppercase();
     match first.as_str() {
-        "SHOW" | "DESCRIBE" | "DESC" | "USE" => {
-            "SELECT table_name, column_name FROM information_schema.columns lists what there is, and lakeplan query --views the views"
-        }
-        "EXPLAIN" | "SET" | "RESET" => "remove it, and set the limits of a query with --memory and --timeout",
-        "COPY" => "lakeplan query --format csv, json or parquet writes the rows of a SELECT",
-        _ => "make changes with lakeplan task, plan or apply",
+        "SHOW" | "DESCRIBE" | "DESC" | "USE" => QueryHint::DescribeTables,
+        "EXPLAIN" | "SET" | "RESET" => QueryHint::SetLimits,
+        "COPY" => QueryHint::Export,
+        _ => QueryHint::ChangeThePlan,
     }
-    .to_owned()
 }

@@ -101,7 +101,7 @@ pub fn read_input(path: &std::path::Path, most: u64) -> Result<Vec<u8>, CliError
             }
         };
         let place = path_text(path);
-        CliError::from(ServiceError::Input { place, message, hint: Some(hint.to_owned()) })
+        CliError::from(ServiceError::Input { place, message, hint: Some(hint.into()) })
     };
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" {

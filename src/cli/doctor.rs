@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde_json::json;
 
+use super::hint::hint_text;
 use super::reply::{count, table};
 use super::{CliError, Context, Reply};
 use crate::app::App;
@@ -61,17 +62,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let extent = Extent { is_full: args.full, ..Extent::usual(args.anchor.map(|word| word.0)) };
     let checkup = App::examine(&context.config, extent).await?;
     let head = format!("{}:{}", checkup.sets, hex(&checkup.chain));
-    let finding = |finding: &Finding| json!({"place": finding.place, "what": finding.what, "way_out": finding.advice});
+    let finding = |finding: &Finding| json!({"place": finding.place, "what": finding.what, "way_out": hint_text(&finding.advice)});
     let json = json!({
         "head": head, "sets": checkup.sets, "rows": checkup.rows,
         "tables": checkup.tables.iter().map(|(name, rows, seq)| json!({"table": name, "rows": rows, "seq": seq})).collect::<Vec<_>>(),
         "findings": checkup.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     if !checkup.findings.is_empty() {
-        let lines = checkup
-            .findings
-            .iter()
-            .map(|finding| format!("{}: {}\n    {}", finding.place, finding.what, finding.advice));
+        let lines = checkup.findings.iter().map(|finding| {
+            format!("{}: {}\n    {}", finding.place, finding.what, hint_text(&finding.advice))
+        });
         let message = format!(
             "{}\n  {}",
             count(checkup.findings.len(), "finding"),

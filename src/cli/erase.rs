@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
 use super::context::request_by;
+use super::error::service_message;
+use super::hint::hint_text;
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::app::App;
@@ -61,7 +63,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     };
     let erasable = app.service.find_erasable(entity, name).await?;
     let names = Names::new(erasable.names.iter().cloned().chain(args.also));
-    let mentions = app.mentions(erasable.record, &names).await?;
+    let mentions = app.mentions(erasable.record, &names, service_message).await?;
     let reply = erase(&app, &erasable, &mentions, args.yes).await?;
     app.close().await;
     Ok(reply)
@@ -147,13 +149,15 @@ fn remains(mentions: &[Mention]) -> Vec<String> {
             mention.table,
             mention.place
         ));
-        lines.extend(mention.remedy.iter().map(|remedy| format!("    {}", visible_line(remedy))));
+        lines.extend(
+            mention.remedy.iter().map(|remedy| format!("    {}", visible_line(&hint_text(remedy)))),
+        );
     }
     lines
 }
 
 fn mention_json(mention: &Mention) -> Value {
     json!({
-        "table": mention.table, "columns": mention.place, "rows": mention.rows, "keys": mention.keys, "remedy": mention.remedy,
+        "table": mention.table, "columns": mention.place, "rows": mention.rows, "keys": mention.keys, "remedy": mention.remedy.iter().map(hint_text).collect::<Vec<_>>(),
     })
 }

@@ -1,13 +1,17 @@
 //! Error messages of commands, and their exit codes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::hint::hint_text;
 use crate::analytics::warehouse::WarehouseError;
 use crate::config::ConfigError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
+use crate::domain::hint::Hint;
+use crate::domain::violation::Violation;
 use crate::service::ServiceError;
 use crate::store::StoreError;
 use crate::text::masked::masked;
@@ -85,6 +89,36 @@ impl From<StoreError> for CliError {
     }
 }
 
+/// Returns the message of a service error, with the names that its parts have on the command line.
+pub fn service_message(err: &ServiceError) -> String {
+    let end = match err {
+        ServiceError::Parameter { name, message, .. } => {
+            return format!("--{}: {message}", name.replace('_', "-"));
+        }
+        ServiceError::NotInCatalog { .. } => "; specify one as catalog.schema with --lake",
+        ServiceError::Store(StoreError::NoInbox) => "; run lakeplan maintain to create it",
+        ServiceError::Store(StoreError::UnusableVolume { .. }) => {
+            "; use a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL"
+        }
+        _ => "",
+    };
+    format!("{err}{end}")
+}
+
+fn violation_json(violation: &Violation) -> Value {
+    let mut json = json!({
+        "patch": violation.patch,
+        "field": violation.field,
+        "rule": violation.rule,
+        "message": violation.message,
+        "hint": violation.hint.as_ref().map(hint_text),
+    });
+    if let Some(json) = json.as_object_mut() {
+        json.retain(|_, value| !value.is_null());
+    }
+    json
+}
+
 impl CliError {
     pub fn usage(message: impl Into<String>) -> Self {
         Self::Usage { message: message.into(), hint: None }
@@ -125,25 +159,29 @@ impl CliError {
         self.raw_hint().map(|hint| masked(&hint).into_owned())
     }
 
-    fn raw_hint(&self) -> Option<String> {
-        match self {
+    fn raw_hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             Self::Service(err) => err.hint(),
-            Self::Usage { hint, .. } => hint.clone(),
             Self::Config(err) => Some(err.hint()),
             Self::Statement { cause, .. } => cause.hint(),
+            Self::Usage { hint, .. } => return hint.clone().map(Cow::Owned),
             Self::Output(_) => {
-                Some("send it to a file on a disk with room, or into a pipe".to_owned())
+                Some(Hint::advice("send it to a file on a disk with room, or into a pipe"))
             }
-            Self::ReplyLost { .. } => Some(
-                "do not retry the command; run lakeplan history to see what was changed".to_owned(),
-            ),
+            Self::ReplyLost { .. } => Some(Hint::advice(
+                "do not retry the command; run lakeplan history to see what was changed",
+            )),
             Self::Io(_) | Self::CheckFailed(_) | Self::Partial { .. } => None,
-        }
+        };
+        hint.as_ref().map(hint_text)
     }
 
     /// Message with its causes. It may repeat user input, so URLs in it are masked.
     fn message(&self) -> String {
-        let mut message = self.to_string();
+        let mut message = match self {
+            Self::Service(err) => service_message(err),
+            _ => self.to_string(),
+        };
         let mut cause = std::error::Error::source(self);
         while let Some(err) = cause {
             let detail = err.to_string();
@@ -164,7 +202,8 @@ impl CliError {
         if let (Self::Service(ServiceError::Refused(violations)), Some(error)) =
             (self, error.as_object_mut())
         {
-            error.insert("violations".to_owned(), json!(violations));
+            let violations: Vec<Value> = violations.iter().map(violation_json).collect();
+            error.insert("violations".to_owned(), violations.into());
         }
         if let (Self::CheckFailed(checkup), Some(error)) = (self, error.as_object_mut()) {
             error.insert("checkup".to_owned(), checkup.clone());
@@ -211,7 +250,7 @@ impl CliError {
                 };
                 text.push_str(&format!("\n  {detail}"));
                 if let Some(hint) = &violation.hint {
-                    text.push_str(&format!("\n    hint: {hint}"));
+                    text.push_str(&format!("\n    hint: {}", hint_text(hint)));
                 }
             }
         }

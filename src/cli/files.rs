@@ -33,7 +33,7 @@ pub fn check_page(path: &Path) -> Result<(), CliError> {
     }
     let message =
         "already exists and is not a page that lakeplan wrote, so it is not replaced".to_owned();
-    let hint = Some("choose another file with --out, or move that one away".to_owned());
+    let hint = Some("choose another file with --out, or move that one away".into());
     Err(ServiceError::Input { place: path_text(path), message, hint }.into())
 }
 
@@ -41,7 +41,7 @@ pub fn check_page(path: &Path) -> Result<(), CliError> {
 pub fn check_outside_lake(path: &Path, flag: &str) -> Result<(), CliError> {
     let Some((what, outer)) = enclosing::around(path) else { return Ok(()) };
     let message = format!("is inside the {what} at {outer}, which only commits may write");
-    let hint = Some(format!("choose a file outside of it with {flag}"));
+    let hint = Some(format!("choose a file outside of it with {flag}").into());
     Err(ServiceError::Input { place: path_text(path), message, hint }.into())
 }
 
@@ -73,7 +73,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let unwritten = |err: io::Error| ServiceError::Input {
         place: path_text(path),
         message: format!("cannot be written: {err}"),
-        hint: Some("choose a file in an existing folder that you can write to".to_owned()),
+        hint: Some("choose a file in an existing folder that you can write to".into()),
     };
     // Writes to a pipe, a device or the target of a link instead of replacing it; /dev/stdout is a
     // link.

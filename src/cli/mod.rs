@@ -17,6 +17,7 @@ mod erase;
 mod error;
 mod files;
 mod fold;
+pub mod hint;
 mod history;
 mod inbox;
 mod init;

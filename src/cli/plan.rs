@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 pub(super) use diagnostics::{counts, reason};
 pub(super) use difference::difference;
+use difference::reason_of;
 pub(super) use layout::{Shown, cut, wrap};
 pub(super) use tree::{effort, keys};
 
@@ -23,7 +24,7 @@ use crate::domain::id::PatchSetId;
 use crate::domain::patch::Patch;
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
-use crate::planning::replan::report::Mark;
+use crate::planning::replan::report::{Item, Mark};
 use crate::service::change::Committed;
 use crate::service::plan::{PlanRequest, Preview};
 
@@ -231,6 +232,14 @@ fn next(args: &Args, preview: &Preview, done: Option<&Committed>) -> String {
     format!("\nnothing is written yet; run with --yes to write{tail}")
 }
 
+fn item(item: &Item) -> Value {
+    let mut json = json!(item);
+    if let Some(reason) = reason_of(item) {
+        json["reason"] = reason.into();
+    }
+    json
+}
+
 /// Returns the full result as JSON.
 fn whole(preview: &Preview, done: Option<&Committed>, asked: bool) -> Value {
     let project = preview.after.project(preview.project).and_then(ProjectState::project);
@@ -247,7 +256,7 @@ fn whole(preview: &Preview, done: Option<&Committed>, asked: bool) -> Value {
         "repeated": done.is_some_and(|done| done.repeated),
         "plan": preview.plan,
         "report": {
-            "items": preview.report.items,
+            "items": preview.report.items.iter().map(item).collect::<Vec<_>>(),
             "rows": rows.collect::<Vec<_>>(),
             "shifted": preview.report.shifted,
             "unchanged": preview.report.unchanged,

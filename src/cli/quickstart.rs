@@ -133,7 +133,7 @@ fn prepare_folder(folder: &Path) -> Result<(), CliError> {
     if folder.exists() {
         if !folder.join(MARKER).is_file() {
             let message = "already exists and was not created by lakeplan quickstart".to_owned();
-            let hint = Some("run it in a different folder, or move that one away".to_owned());
+            let hint = Some("run it in a different folder, or move that one away".into());
             return Err(
                 ServiceError::Input { place: folder.display().to_string(), message, hint }.into()
             );
@@ -141,7 +141,7 @@ fn prepare_folder(folder: &Path) -> Result<(), CliError> {
         if !is_untouched(folder) {
             let message =
                 "contains your work: files of your own, or changes to its lake or description since the tour".to_owned();
-            let hint = Some("continue there, or run quickstart in another folder".to_owned());
+            let hint = Some("continue there, or run quickstart in another folder".into());
             return Err(
                 ServiceError::Input { place: folder.display().to_string(), message, hint }.into()
             );
@@ -149,7 +149,7 @@ fn prepare_folder(folder: &Path) -> Result<(), CliError> {
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir(folder).map_err(|err| {
-        let hint = Some("run it in a folder that you can write to".to_owned());
+        let hint = Some("run it in a folder that you can write to".into());
         ServiceError::Input {
             place: folder.display().to_string(),
             message: format!("cannot be made: {err}"),

@@ -61,7 +61,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             return Err(ServiceError::Input {
                 place: "--project".to_owned(),
                 message,
-                hint: Some(hint),
+                hint: Some(hint.into()),
             }
             .into());
         }
@@ -138,10 +138,9 @@ fn files(out: &Path) -> Result<(PathBuf, PathBuf), CliError> {
             "already exists and was not written by lakeplan report, which writes the numbers of {} there",
             path_text(out)
         );
-        let hint = Some(format!(
-            "give the page another name with --out, or move {} away",
-            path_text(&beside)
-        ));
+        let hint =
+            format!("give the page another name with --out, or move {} away", path_text(&beside));
+        let hint = Some(hint.into());
         return Err(ServiceError::Input { place: path_text(&beside), message, hint }.into());
     }
     Ok((out.to_owned(), beside))

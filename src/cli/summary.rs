@@ -47,7 +47,8 @@ impl Summary {
         }
         check_outside_lake(&file, FLAG)?;
         let refused = |message: &str| {
-            let hint = Some(format!("choose another file with {FLAG}, or move that one away"));
+            let hint =
+                Some(format!("choose another file with {FLAG}, or move that one away").into());
             ServiceError::Input { place: path_text(&file), message: message.to_owned(), hint }
         };
         if used.iter().any(|used| real(used) == real(&file)) {

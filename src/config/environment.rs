@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::domain::hint::Hint;
+
 /// Prefixes of the variables that configure storage.
 const CLOUDS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 
@@ -24,8 +26,8 @@ impl NotUtf8 {
         Self { name: name.to_owned(), value: is_shown.then(|| format!("{value:?}")) }
     }
 
-    pub fn hint(&self) -> String {
-        format!("set {} to a value in UTF-8, or unset it", self.name)
+    pub fn hint(&self) -> Hint {
+        format!("set {} to a value in UTF-8, or unset it", self.name).into()
     }
 }
 

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::environment::NotUtf8;
 use crate::domain::error_kind::ErrorKind;
+use crate::domain::hint::Hint;
 
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -62,22 +63,25 @@ impl ConfigError {
     }
 
     /// Returns what the user can do about the error.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Hint {
         match self {
-            Self::NotUtf8(err) => return err.hint(),
-            Self::NoHost => "set DATABRICKS_HOST to https:// and the workspace's host; for a folder with a name like catalog.schema, use ./catalog.schema",
-            Self::NoLogin => {
-                "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal"
-            }
-            Self::Unreadable { .. } => "specify an existing file that this user can read, or omit --config",
-            Self::Malformed { .. } | Self::NoSection { .. } => "run lakeplan config defaults to see every setting in file format",
-            Self::IncompleteCredentials { .. } => "a service principal needs both; the workspace's Settings, Identity and access, has them",
+            Self::NotUtf8(err) => err.hint(),
+            Self::NoHost => Hint::advice(
+                "set DATABRICKS_HOST to https:// and the workspace's host; for a folder with a name like catalog.schema, use ./catalog.schema",
+            ),
+            Self::NoLogin => Hint::advice(
+                "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal",
+            ),
+            Self::Unreadable { .. } => Hint::OtherConfigFile,
+            Self::Malformed { .. } | Self::NoSection { .. } => Hint::ListSettings,
+            Self::IncompleteCredentials { .. } => Hint::advice(
+                "a service principal needs both; the workspace's Settings, Identity and access, has them",
+            ),
             Self::UnknownValue { origin, .. } | Self::InvalidSize { origin, .. } => {
-                return format!("the value comes from {origin}: change or remove it there");
+                format!("the value comes from {origin}: change or remove it there").into()
             }
-            Self::InvalidSecretReference { .. } => "run lakeplan config defaults to see how a file names a secret",
-            Self::Clock { .. } => "set the clock of this machine",
+            Self::InvalidSecretReference { .. } => Hint::ListSecretSettings,
+            Self::Clock { .. } => Hint::advice("set the clock of this machine"),
         }
-        .to_owned()
     }
 }

@@ -12,6 +12,7 @@ mod entities;
 pub mod erase;
 pub mod error_kind;
 pub mod hidden;
+pub mod hint;
 pub mod id;
 pub mod index;
 pub mod invert;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use super::hint::Hint;
 
 super::value::string_enum! {
     /// Rule that a patch violates. The word is stable, so that programs can branch on it.
@@ -35,18 +35,16 @@ super::value::string_enum! {
 }
 
 /// One violated rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Index of the patch in the set, counted from 0.
     pub patch: usize,
     /// Field of the patch; absent if the patch as a whole is invalid.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     pub rule: Rule,
     pub message: String,
     /// Advice on what to do instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 impl Violation {
@@ -59,7 +57,7 @@ impl Violation {
         self
     }
 
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hint = Some(hint.into());
         self
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::domain::error_kind::ErrorKind;
+use crate::domain::hint::Hint;
 use crate::domain::secret::Secret;
 
 /// Error body of an API response: its error code, its reason (if any) and its message.
@@ -63,20 +64,20 @@ pub enum NetError {
 }
 
 impl NetError {
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::BadAddress { .. } => {
-                "DATABRICKS_HOST is https:// and the workspace's host, such as https://adb-1234.5.azuredatabricks.net".to_owned()
+                "DATABRICKS_HOST is https:// and the workspace's host, such as https://adb-1234.5.azuredatabricks.net".into()
             }
-            Self::Unreachable { .. } => "check DATABRICKS_HOST and the network, then retry the command".to_owned(),
+            Self::Unreachable { .. } => "check DATABRICKS_HOST and the network, then retry the command".into(),
             Self::Unauthorized { .. } => {
-                "create a new token (the workspace's Settings, Developer, Access tokens) and set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE to a file that is kept up to date".to_owned()
+                "create a new token (the workspace's Settings, Developer, Access tokens) and set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE to a file that is kept up to date".into()
             }
-            Self::BadToken { what, .. } => format!("set it to the {what} and nothing else, without quotes"),
-            Self::TokenFile { .. } => "DATABRICKS_TOKEN_FILE names a file that holds the token and nothing else".to_owned(),
-            Self::Redirected { .. } => "set DATABRICKS_HOST to the workspace's own address, as its browser tab shows it".to_owned(),
-            Self::RateLimited { .. } | Self::Server { .. } => "retry the command later".to_owned(),
-            Self::NotJson { .. } | Self::BadGrant { .. } => "check DATABRICKS_HOST: this may be another service, or a proxy's page".to_owned(),
+            Self::BadToken { what, .. } => format!("set it to the {what} and nothing else, without quotes").into(),
+            Self::TokenFile { .. } => "DATABRICKS_TOKEN_FILE names a file that holds the token and nothing else".into(),
+            Self::Redirected { .. } => "set DATABRICKS_HOST to the workspace's own address, as its browser tab shows it".into(),
+            Self::RateLimited { .. } | Self::Server { .. } => "retry the command later".into(),
+            Self::NotJson { .. } | Self::BadGrant { .. } => "check DATABRICKS_HOST: this may be another service, or a proxy's page".into(),
             Self::Forbidden { .. } | Self::NotFound { .. } | Self::Rejected { .. } | Self::TooLarge { .. } => return None,
         })
     }

@@ -6,6 +6,7 @@ use futures::StreamExt;
 
 use super::ServiceError;
 use crate::domain::any_record::RecordKey;
+use crate::domain::hint::Hint;
 use crate::domain::id::ProjectId;
 use crate::domain::patch::Op;
 use crate::domain::state::State;
@@ -56,11 +57,8 @@ async fn rewind(
         && seq > now.seq
     {
         let message = format!("there is no seq {seq} yet; the last is {}", now.seq);
-        return Err(ServiceError::Input {
-            place: "--as-of".to_owned(),
-            message,
-            hint: Some("lakeplan history".to_owned()),
-        });
+        let hint = Some(Hint::ListChanges);
+        return Err(ServiceError::Parameter { name: "as_of", message, hint });
     }
     let is_past = |row: &Row| match as_of {
         AsOf::Seq(seq) => row.seq <= seq,
@@ -99,11 +97,10 @@ async fn rewind(
         AsOf::Time(_) => kept,
     };
     if seq == 0 || kept == 0 {
-        let hint = Some("run lakeplan history to see where it begins".to_owned());
-        return Err(ServiceError::Input {
-            place: "--as-of".to_owned(),
+        return Err(ServiceError::Parameter {
+            name: "as_of",
             message: "the lake did not exist at that time".to_owned(),
-            hint,
+            hint: Some(Hint::SeeFirstChange),
         });
     }
     Ok(Rewound::To(Snapshot { seq, at: kept_at, state }))

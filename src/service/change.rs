@@ -9,6 +9,7 @@ use super::{RequestContext, Service, ServiceError};
 use crate::domain::apply::patch_preview::PatchPreview;
 use crate::domain::apply::{Conflict, Rejection, apply};
 use crate::domain::change::Change;
+use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, PatchSetId, TaskId};
 use crate::domain::patch::{Op, Patch, PatchSet};
 use crate::domain::record::Entity;
@@ -180,7 +181,7 @@ fn check_not_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> 
         {
             let err = Violation::new(index, Rule::Deleted, format!("{} is deleted", task.key))
                 .field("id");
-            violations.push(err.hint(format!("lakeplan task restore {}", task.key)));
+            violations.push(err.hint(Hint::RestoreTask { key: task.key.clone() }));
         }
         if let Some(ahead) = &mut ahead {
             // The later check of the set reports what is wrong with the patch.

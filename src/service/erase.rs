@@ -10,6 +10,7 @@ use super::change::Committed;
 use super::{RequestContext, Service, ServiceError, find};
 use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::erase::{mask, missing};
+use crate::domain::hint::Hint;
 use crate::domain::id::EntityId;
 use crate::domain::patch::{Op, Patch, Source};
 use crate::domain::record::Entity;
@@ -230,17 +231,15 @@ fn any_user(state: &State, name: &str) -> Result<std::sync::Arc<User>, ServiceEr
     let found: Vec<_> = state.users().filter(|user| is_meant(user)).collect();
     match found.as_slice() {
         [] => Err(match missing {
-            ServiceError::NotFound { what, name, .. } => ServiceError::NotFound {
-                what,
-                name,
-                hint: Some("lakeplan user list; one erased before is found by its id".to_owned()),
-            },
+            ServiceError::NotFound { what, name, .. } => {
+                ServiceError::NotFound { what, name, hint: Some(Hint::FindErasedUser) }
+            }
             other => other,
         }),
         [only] => Ok((*only).clone()),
         several => {
             let ids: Vec<String> = several.iter().map(|user| user.id.uuid().to_string()).collect();
-            let hint = Some(format!("name one by its id: {}", ids.join(", ")));
+            let hint = Some(format!("name one by its id: {}", ids.join(", ")).into());
             Err(ServiceError::Input {
                 place: name.to_owned(),
                 message: "several deleted users had this name".to_owned(),

@@ -6,6 +6,7 @@ use crate::analytics::AnalyticsError;
 use crate::config::ConfigError;
 use crate::domain::apply::Conflict;
 use crate::domain::error_kind::ErrorKind;
+use crate::domain::hint::Hint;
 use crate::domain::id::PatchSetId;
 use crate::domain::violation::Violation;
 use crate::exchange::json::JsonError;
@@ -39,9 +40,15 @@ pub enum ServiceError {
         cause: StoreError,
     },
     #[error("there is no {what} {name:?}")]
-    NotFound { what: &'static str, name: String, hint: Option<String> },
+    NotFound { what: &'static str, name: String, hint: Option<Hint> },
     #[error("{place}: {message}")]
-    Input { place: String, message: String, hint: Option<String> },
+    Input { place: String, message: String, hint: Option<Hint> },
+    /// A parameter of the use case is missing or invalid. Each interface has its own name for it,
+    /// such as a flag.
+    #[error("{name}: {message}")]
+    Parameter { name: &'static str, message: String, hint: Option<Hint> },
+    #[error("{lake}: is not a lake in Unity Catalog")]
+    NotInCatalog { lake: String },
 }
 
 impl ServiceError {
@@ -64,11 +71,13 @@ impl ServiceError {
             Self::NotWritten(cause) => ErrorKind::NotWritten(cause.kind().class()),
             Self::Unknown { .. } => ErrorKind::UnknownOutcome,
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Input { .. } => ErrorKind::Input,
+            Self::Input { .. } | Self::Parameter { .. } | Self::NotInCatalog { .. } => {
+                ErrorKind::Input
+            }
         }
     }
 
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         match self {
             Self::Store(cause) => cause.hint(),
             Self::Query(cause) => cause.hint(),
@@ -76,15 +85,14 @@ impl ServiceError {
             Self::Net(cause) => cause.hint(),
             Self::Refused(_) => None,
             Self::Conflicted { .. } => {
-                Some("review it and retry the change if it still applies".to_owned())
+                Some("review it and retry the change if it still applies".into())
             }
-            Self::NotWritten(cause) => {
-                cause.hint().or_else(|| Some("retry the command".to_owned()))
-            }
-            Self::Unknown { id, .. } => {
-                Some(format!("retry the command with --id {id}: it is written at most once"))
-            }
-            Self::NotFound { hint, .. } | Self::Input { hint, .. } => hint.clone(),
+            Self::NotWritten(cause) => cause.hint().or_else(|| Some("retry the command".into())),
+            Self::Unknown { id, .. } => Some(Hint::RetryWithId { id: *id }),
+            Self::NotFound { hint, .. }
+            | Self::Input { hint, .. }
+            | Self::Parameter { hint, .. } => hint.clone(),
+            Self::NotInCatalog { .. } => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::ServiceError;
+use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, ProjectId, TaskId, UserId};
 use crate::domain::key::{ProjectKey, TaskKey};
 use crate::domain::project::Project;
@@ -20,12 +21,8 @@ pub fn task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, ServiceEr
         name.to_ascii_uppercase().parse::<TaskKey>().ok().and_then(|key| state.task_by_key(&key));
     let by_id = || Uuid::try_parse(name).ok().and_then(|id| state.task(TaskId::of(id)));
     by_key.or_else(by_id).ok_or_else(|| {
-        let hint = match state.projects().filter_map(ProjectState::project).next() {
-            Some(project) => {
-                format!("run lakeplan task list to see the tasks; keys look like {}-1", project.key)
-            }
-            None => "run lakeplan task list to see the tasks".to_owned(),
-        };
+        let example = state.projects().filter_map(ProjectState::project).next();
+        let hint = Hint::ListTasks { project: example.map(|project| project.key.clone()) };
         ServiceError::NotFound { what: "task", name: name.to_owned(), hint: Some(hint) }
     })
 }
@@ -36,7 +33,7 @@ pub fn live_task<'s>(state: &'s State, name: &str) -> Result<&'s Arc<Task>, Serv
     if task.is_live() {
         return Ok(task);
     }
-    let hint = Some(format!("lakeplan task restore {}", task.key));
+    let hint = Some(Hint::RestoreTask { key: task.key.clone() });
     Err(ServiceError::Input {
         place: task.key.to_string(),
         message: "the task is deleted".to_owned(),
@@ -68,11 +65,8 @@ pub fn project<'s>(
             .take(8)
             .collect();
         let hint = match keys.as_slice() {
-            [] => {
-                "there is none yet; create one with lakeplan plan FILE or lakeplan project create"
-                    .to_owned()
-            }
-            keys => format!("there are {}", keys.join(", ")),
+            [] => Hint::CreateFirstProject,
+            keys => format!("there are {}", keys.join(", ")).into(),
         };
         ServiceError::NotFound { what: "project", name: name.to_owned(), hint: Some(hint) }
     })
@@ -118,17 +112,15 @@ pub fn only_project(state: &State) -> Result<(&ProjectState, &Arc<Project>), Ser
         .filter(|(_, project)| project.deleted_at.is_none());
     match (living.next(), living.next()) {
         (Some(only), None) => Ok(only),
-        (None, _) => Err(ServiceError::Input {
-            place: "--project".to_owned(),
+        (None, _) => Err(ServiceError::Parameter {
+            name: "project",
             message: "the lake has no project yet".to_owned(),
-            hint: Some(
-                "create one with lakeplan plan FILE or lakeplan project create NAME".to_owned(),
-            ),
+            hint: Some(Hint::CreateProject),
         }),
-        (Some(_), Some(_)) => Err(ServiceError::Input {
-            place: "--project".to_owned(),
+        (Some(_), Some(_)) => Err(ServiceError::Parameter {
+            name: "project",
             message: "there are several projects; specify which one".to_owned(),
-            hint: Some("lakeplan project list".to_owned()),
+            hint: Some(Hint::ListProjects),
         }),
     }
 }
@@ -139,6 +131,6 @@ pub fn user<'s>(state: &'s State, name: &str) -> Result<&'s Arc<User>, ServiceEr
     state.user_by_name(name).or_else(by_id).ok_or_else(|| ServiceError::NotFound {
         what: "user",
         name: name.to_owned(),
-        hint: Some(format!("lakeplan user add {}", name.trim_start_matches('@'))),
+        hint: Some(Hint::AddUser { name: name.trim_start_matches('@').to_owned() }),
     })
 }

@@ -9,6 +9,7 @@ use super::change::Committed;
 use super::{RequestContext, Service, ServiceError};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::change::Change;
+use crate::domain::hint::Hint;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
 use crate::domain::later::{self, Later};
@@ -98,9 +99,7 @@ impl Service {
             }
             None => self.last_of(&context.actor).await?,
         };
-        let hint = Some(
-            "run lakeplan history to see the changes; lakeplan undo SEQ undoes anyone's".to_owned(),
-        );
+        let hint = Some(Hint::UndoNamedChange);
         let Some(chosen) = chosen else {
             let (what, name) = match seq {
                 Some(seq) => ("change with the seq", seq.to_string()),
@@ -122,10 +121,7 @@ impl Service {
                 row.entity.noun(),
                 row.entity_id
             );
-            let hint = Some(
-                "run lakeplan history to see the changes, then change the values by hand"
-                    .to_owned(),
-            );
+            let hint = Some(Hint::ChangeByHand);
             return Err(ServiceError::Input {
                 place: format!("seq {}", chosen.seq),
                 message,
@@ -162,7 +158,7 @@ impl Service {
                     format!("cannot be undone: {} was added to what it created", name(entity, id))
                 }
             };
-            let hint = Some("run lakeplan history to see the changes; undo the later ones first, or delete by hand".to_owned());
+            let hint = Some(Hint::UndoLaterFirst);
             return Err(ServiceError::Input {
                 place: format!("seq {}", chosen.seq),
                 message,

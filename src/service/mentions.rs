@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::resolve::name_of;
 use super::{Service, ServiceError};
 use crate::domain::any_record::RecordKey;
+use crate::domain::hint::Hint;
 use crate::domain::record::Entity;
 use crate::store::event_tables::{AGENT_LOGS, EventTable, INBOX_RESULTS, RUNS};
 use crate::store::inbox::{Cell, Columns, Scanned, TextLimits};
@@ -35,8 +36,8 @@ pub struct Mention {
     pub rows: usize,
     /// Names of the first rows.
     pub keys: Vec<String>,
-    /// Commands and statements, or the reason why there is none.
-    pub remedy: Vec<String>,
+    /// Actions and statements, or the reason why there is none.
+    pub remedy: Vec<Hint>,
 }
 
 /// The inbox, as far as it is accessible.
@@ -44,6 +45,8 @@ pub struct InboxSeen<'a> {
     pub tables: &'a LakeTables,
     /// Reason why it is not accessible.
     pub error: Option<String>,
+    /// Words an error for the user.
+    pub describe: fn(&ServiceError) -> String,
     /// SQL names of the inbox and its results table.
     pub names: [String; 2],
 }
@@ -117,7 +120,7 @@ impl Mention {
         }
     }
 
-    fn remedy(self, remedy: impl Into<String>) -> Self {
+    fn remedy(self, remedy: impl Into<Hint>) -> Self {
         Self { remedy: vec![remedy.into()], ..self }
     }
 }
@@ -198,9 +201,7 @@ impl Service {
             }
         }
         Ok(vec![
-            texts.remedy(
-                "run lakeplan erase task KEY --yes or lakeplan erase project KEY --yes to erase its history with its current values",
-            ),
+            texts.remedy(Hint::EraseHistory),
             reasons.remedy("stays: the hash chain holds it"),
             actors.remedy("stays: it is the name of who did it"),
         ])
@@ -221,21 +222,14 @@ fn payload_names(row: &Row, names: &Names) -> bool {
     in_payload(&row.before) || in_payload(&row.after)
 }
 
-fn of_texts(entity: Entity, keys: &[String]) -> Vec<String> {
-    let each =
-        |command: &str, end: &str| keys.iter().map(|key| format!("{command} {key}{end}")).collect();
+fn of_texts(entity: Entity, keys: &[String]) -> Vec<Hint> {
+    let each = |remedy: fn(String) -> Hint| keys.iter().cloned().map(remedy).collect();
     match entity {
-        Entity::Task => each("lakeplan erase task", " --yes, or change it: lakeplan task update"),
-        Entity::Project => {
-            each("lakeplan erase project", " --yes, or change it: lakeplan project update")
-        }
-        Entity::User => each("lakeplan user show", ", and change what it says"),
-        Entity::Requirement => {
-            vec!["change the description and plan it again: lakeplan plan FILE --yes".to_owned()]
-        }
-        Entity::Lake | Entity::TaskLink | Entity::TaskRequirement => {
-            vec!["change it: lakeplan apply".to_owned()]
-        }
+        Entity::Task => each(|key| Hint::EraseOrUpdateTask { key }),
+        Entity::Project => each(|key| Hint::EraseOrUpdateProject { key }),
+        Entity::User => each(|name| Hint::ReviewUser { name }),
+        Entity::Requirement => vec![Hint::PlanChangedDescription],
+        Entity::Lake | Entity::TaskLink | Entity::TaskRequirement => vec![Hint::ApplyPatch],
     }
 }
 
@@ -251,7 +245,7 @@ async fn in_inbox(names: &Names, seen: &InboxSeen<'_>) -> Result<Vec<Mention>, S
     tables.answered(note_answer).await?;
     let opened = match &seen.error {
         Some(error) => Err(error.clone()),
-        None => tables.open_inbox().await.map_err(|err| err.to_string()),
+        None => tables.open_inbox().await.map_err(|err| (seen.describe)(&err.into())),
     };
     let condition = format!("{} OR {}", names.condition("user"), names.condition("patch_set"));
     let look = format!("check it with: SELECT * FROM {inbox} WHERE {condition}");
@@ -290,9 +284,11 @@ async fn in_inbox(names: &Names, seen: &InboxSeen<'_>) -> Result<Vec<Mention>, S
         answered.remedy(format!(
             "UPDATE {inbox} SET user = '', patch_set = '' WHERE request_id IN {answer} AND ({condition}); then VACUUM {inbox}"
         )),
-        waiting.remedy(format!(
-            "lakeplan inbox apply, then as for answered rows; or DELETE FROM {inbox} WHERE (request_id IS NULL OR request_id NOT IN {answer}) AND ({condition})"
-        )),
+        waiting.remedy(Hint::ApplyOrDeleteRequests {
+            statement: format!(
+                "DELETE FROM {inbox} WHERE (request_id IS NULL OR request_id NOT IN {answer}) AND ({condition})"
+            ),
+        }),
         unreadable.remedy(look),
     ])
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::change::Committed;
 use super::{RequestContext, Service, ServiceError, find};
 use crate::domain::apply::{Rejection, apply};
+use crate::domain::hint::Hint;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::patch::{PatchSet, Source};
 use crate::domain::record::Fields;
@@ -55,12 +56,8 @@ pub struct Preview {
 impl PlanRequest {
     /// Creates a request from the bytes of a file; `place` names the file in errors.
     pub fn read(place: &str, bytes: Vec<u8>) -> Result<Self, ServiceError> {
-        let wrong = |message: String, hint: &str| {
-            Err(ServiceError::Input {
-                place: place.to_owned(),
-                message,
-                hint: Some(hint.to_owned()),
-            })
+        let wrong = |message: String, hint: &'static str| {
+            Err(ServiceError::Input { place: place.to_owned(), message, hint: Some(hint.into()) })
         };
         if bytes.len() > LongText::MAX {
             let size = format!(
@@ -133,7 +130,11 @@ impl Service {
             (None, None) => piped_name(&plan),
         };
         let name = request.name.as_deref().map(Title::new).transpose();
-        let name = name.map_err(|invalid| ServiceError::input("--name", invalid.to_string()))?;
+        let name = name.map_err(|invalid| ServiceError::Parameter {
+            name: "name",
+            message: invalid.to_string(),
+            hint: None,
+        })?;
         let previous = kept
             .and_then(|project| project.description.as_ref())
             .map(|text| outline(text.as_str(), options));
@@ -281,7 +282,7 @@ fn project_of<'s>(
     if let Some(name) = &request.project {
         let (found, project) = find::project(state, name)?;
         if project.deleted_at.is_some() {
-            let hint = Some(format!("lakeplan project restore {}", project.key));
+            let hint = Some(Hint::RestoreProject { key: project.key.clone() });
             return Err(ServiceError::Input {
                 place: project.key.to_string(),
                 message: "the project is deleted".to_owned(),
@@ -308,15 +309,9 @@ fn planned_from<'s>(
             found.project().map(|project| project.key.to_string()).unwrap_or_default()
         });
         let message = format!("{} and {} were both planned from {source}", keys[0], keys[1]);
-        let hint = format!(
-            "choose one with --project {}, and delete the other: lakeplan project delete {}; lakeplan plan --folder does it if nobody has worked in the other",
-            keys[0], keys[1]
-        );
-        return Err(ServiceError::Input {
-            place: "--project".to_owned(),
-            message,
-            hint: Some(hint),
-        });
+        let [chosen, other] = keys;
+        let hint = Some(Hint::ChooseProject { chosen, other });
+        return Err(ServiceError::Parameter { name: "project", message, hint });
     }
     Ok(found.first().copied())
 }

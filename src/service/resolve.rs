@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{RequestContext, ServiceError, find};
 use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::apply::patch_preview::PatchPreview;
+use crate::domain::hint::Hint;
 use crate::domain::id::{
     EntityId, PatchSetId, ProjectId, RequirementId, TaskId, TaskLinkId, TaskRequirementId, derived,
 };
@@ -113,7 +114,7 @@ impl Resolver<'_> {
         &mut self,
         field: &str,
         message: String,
-        hint: Option<String>,
+        hint: Option<Hint>,
     ) -> Result<T, Unresolved> {
         let err = Violation::new(self.patch, Rule::UnknownReference, message).field(field);
         self.refuse(match hint {
@@ -397,7 +398,7 @@ impl Resolver<'_> {
             if id.is_none() {
                 let err = Violation::new(self.patch, Rule::Required, "must be given")
                     .field(format!("fields.{field}"));
-                self.violations.push(err.hint(hint.as_str()));
+                self.violations.push(err.hint(hint.clone()));
             }
             id
         };
@@ -407,7 +408,7 @@ impl Resolver<'_> {
             .filter(|field| !ends.contains(&field.as_str()) && !kinds.contains(&field.as_str()))
         {
             let err = Violation::new(self.patch, Rule::Operation, "does not specify which link");
-            self.violations.push(err.field(format!("fields.{field}")).hint(hint.as_str()));
+            self.violations.push(err.field(format!("fields.{field}")).hint(hint.clone()));
         }
         let kind = fields
             .get("kind")
@@ -460,7 +461,7 @@ fn requirement(state: &State, name: &str) -> Result<Found, ServiceError> {
     let missing = || ServiceError::NotFound {
         what: "requirement",
         name: name.to_owned(),
-        hint: Some("a requirement is written PROJECT/LABEL, such as PAY/R7".to_owned()),
+        hint: Some("a requirement is written PROJECT/LABEL, such as PAY/R7".into()),
     };
     let (project, label) = name.split_once('/').ok_or_else(missing)?;
     let (state, project) = find::project(state, project)?;

@@ -10,6 +10,7 @@ use super::names::INBOX;
 use super::tables::is_of_folded_table;
 use crate::config::NotUtf8;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
+use crate::domain::hint::{Hint, LakeHint};
 
 /// Source of a storage error, shared so that several callers can get the error.
 /// Look for a cause with `as_ref`: `Error::source` returns the `Arc`, which no downcast sees through.
@@ -46,6 +47,10 @@ pub enum StoreError {
     NoFolder { name: String },
     #[error("{root} cannot be used: {why}")]
     UnusableRoot { root: String, why: String },
+    #[error(
+        "{root} cannot be used: a volume cannot stop two writers from creating the same file, which a lake requires"
+    )]
+    UnusableVolume { root: String },
     #[error(transparent)]
     NotUtf8(#[from] NotUtf8),
     /// A cloud location is unusable until a setting or a right is changed.
@@ -60,6 +65,8 @@ pub enum StoreError {
     Storage { operation: &'static str, path: String, source: Source },
     #[error("{path} is damaged: {what}")]
     Damaged { path: String, what: String },
+    #[error("{INBOX} is damaged: there is no such table")]
+    NoInbox,
     /// The next commit of a table can never be put: something that is not an entry has its name.
     #[error("cannot commit to {path}: the item with this name cannot be read as a log entry")]
     NameTaken { path: String },
@@ -125,13 +132,14 @@ impl StoreError {
             Self::Occupied { .. } => ErrorKind::Occupied,
             Self::NoFolder { .. } => ErrorKind::NoFolder,
             Self::NewerFormat { .. } => ErrorKind::NewerFormat,
-            Self::Damaged { .. } | Self::NameTaken { .. } => ErrorKind::Damaged,
+            Self::Damaged { .. } | Self::NoInbox | Self::NameTaken { .. } => ErrorKind::Damaged,
             Self::Features { .. } => ErrorKind::Features,
             Self::Catalog(cause) => cause.kind(),
             Self::BeforeItsTime | Self::AfterItsEnd { .. } => {
                 ErrorKind::Storage(ErrorClass::Refused)
             }
             Self::UnusableRoot { .. }
+            | Self::UnusableVolume { .. }
             | Self::NotUtf8(_)
             | Self::Cloud(_)
             | Self::ErasedSince { .. } => ErrorKind::Storage(ErrorClass::Environment),
@@ -146,50 +154,54 @@ impl StoreError {
     /// right, or an unreachable catalog or storage.
     pub(crate) fn is_access_error(&self) -> bool {
         match self {
-            Self::Catalog(_) | Self::Cloud(_) | Self::UnusableRoot { .. } => true,
+            Self::Catalog(_)
+            | Self::Cloud(_)
+            | Self::UnusableRoot { .. }
+            | Self::UnusableVolume { .. } => true,
             Self::Storage { source, .. } => CloudError::within(source.as_ref()).is_some(),
             _ => false,
         }
     }
 
     /// Returns what the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         Some(match self {
-            Self::NotALake { .. } => "create one with lakeplan init, or specify another with --lake or LAKEPLAN_LAKE".to_owned(),
-            Self::AlreadyALake { .. } => "the lake is ready to use; pass --lake to create another one".to_owned(),
-            Self::CopyOntoLake { .. } | Self::CopyChanged { .. } => "choose a location that has no lake yet".to_owned(),
-            Self::UnfinishedCopy { .. } => {
-                "rerun the lakeplan backup or restore-lake that started it to continue; or delete it, or choose another location"
-                    .to_owned()
+            Self::NotALake { .. } => LakeHint::CreateOrName.into(),
+            Self::AlreadyALake { .. } => LakeHint::UseOrNameAnother.into(),
+            Self::CopyOntoLake { .. } | Self::CopyChanged { .. } => {
+                Hint::advice("choose a location that has no lake yet")
             }
-            Self::Within { .. } => "choose a folder outside of it".to_owned(),
-            Self::JournalLost { .. } => {
-                "restore the folder journal; or restore a backup to another location with --lake and lakeplan restore-lake"
-                    .to_owned()
-            }
-            Self::Occupied { .. } => "choose an empty location, such as a new folder".to_owned(),
-            Self::NoFolder { .. } => "specify an existing folder or a storage URL".to_owned(),
-            Self::NewerFormat { .. } => "install a newer lakeplan".to_owned(),
+            Self::UnfinishedCopy { .. } => LakeHint::ContinueCopy.into(),
+            Self::Within { .. } => Hint::advice("choose a folder outside of it"),
+            Self::JournalLost { .. } => LakeHint::RestoreJournal.into(),
+            Self::Occupied { .. } => Hint::advice("choose an empty location, such as a new folder"),
+            Self::NoFolder { .. } => Hint::advice("specify an existing folder or a storage URL"),
+            Self::NewerFormat { .. } => Hint::advice("install a newer lakeplan"),
             Self::Damaged { path, .. } if is_of_folded_table(path) => {
-                "run lakeplan fold --rebuild to rebuild the current tables from the journal".to_owned()
+                LakeHint::RebuildCurrentTables.into()
             }
-            Self::Damaged { .. } => "run lakeplan doctor to see what is affected and what to do about it".to_owned(),
-            Self::NameTaken { .. } => format!("{MOVE_NAME}, then retry the command"),
-            Self::ErasedSince { .. } => {
-                "copy everything, or up to the erase or later, to a new location; delete an unfinished copy, which still has the payload"
-                    .to_owned()
+            Self::Damaged { .. } | Self::NoInbox => LakeHint::Check.into(),
+            Self::NameTaken { .. } => format!("{MOVE_NAME}, then retry the command").into(),
+            Self::ErasedSince { .. } => Hint::advice(
+                "copy everything, or up to the erase or later, to a new location; delete an unfinished copy, which still has the payload",
+            ),
+            Self::BeforeItsTime => Hint::SeeFirstChange,
+            Self::AfterItsEnd { .. } => Hint::SeeChanges,
+            Self::Deadline { .. } | Self::WriterGone => {
+                Hint::advice("retry the command; committed changes are not applied twice")
             }
-            Self::BeforeItsTime => "run lakeplan history to see where it begins".to_owned(),
-            Self::AfterItsEnd { .. } => "run lakeplan history to see the changes".to_owned(),
-            Self::Deadline { .. } | Self::WriterGone => "retry the command; committed changes are not applied twice".to_owned(),
-            Self::UnusableRoot { .. } => "specify another lake with --lake, or give this user write access".to_owned(),
+            Self::UnusableRoot { .. } | Self::UnusableVolume { .. } => {
+                LakeHint::NameAnotherOrGrant.into()
+            }
             Self::NotUtf8(err) => err.hint(),
-            Self::Cloud(err) => err.hint().to_owned(),
-            Self::Storage { source, .. } => return CloudError::within(source.as_ref()).map(|err| err.hint().to_owned()),
+            Self::Cloud(err) => err.hint().clone(),
+            Self::Storage { source, .. } => {
+                return CloudError::within(source.as_ref()).map(|err| err.hint().clone());
+            }
             Self::Catalog(cause) => return cause.hint(),
-            Self::Features { path, .. } if path.starts_with(INBOX) => features::WAY_OUT_OF_INBOX.to_owned(),
-            Self::Features { path, .. } if is_of_folded_table(path) => features::WAY_OUT_OF_FOLDED.to_owned(),
-            Self::Features { .. } => features::WAY_OUT.to_owned(),
+            Self::Features { path, .. } if path.starts_with(INBOX) => features::WAY_OUT_OF_INBOX,
+            Self::Features { path, .. } if is_of_folded_table(path) => features::WAY_OUT_OF_FOLDED,
+            Self::Features { .. } => features::WAY_OUT,
         })
     }
 }

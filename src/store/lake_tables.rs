@@ -85,10 +85,7 @@ impl LakeTables {
     pub async fn open_inbox(&self) -> Result<Arc<Inbox>, StoreError> {
         match (Inbox::open(self.log(inbox::NAME)).await?, self.elsewhere(inbox::NAME)) {
             (Some(inbox), _) => Ok(Arc::new(inbox)),
-            (None, None) => Err(StoreError::damaged(
-                inbox::NAME,
-                "there is no such table; run lakeplan maintain to create it",
-            )),
+            (None, None) => Err(StoreError::NoInbox),
             (None, Some(inbox)) => Err(StoreError::damaged(
                 inbox::NAME,
                 format!("there is no Delta table at {}", inbox.url),

@@ -146,6 +146,7 @@ fn store_errors() -> Vec<(StoreError, &'static str, u8)> {
         (StoreError::Occupied { root: root(), name: "tasks" }, "occupied", 1),
         (StoreError::NoFolder { name: text("a") }, "no_folder", 3),
         (StoreError::UnusableRoot { root: root(), why: text("it is a file") }, "storage", 3),
+        (StoreError::UnusableVolume { root: root() }, "storage", 3),
         (StoreError::NotUtf8(not_utf8()), "storage", 3),
         (StoreError::Cloud(cloud()), "storage", 3),
         (
@@ -157,6 +158,7 @@ fn store_errors() -> Vec<(StoreError, &'static str, u8)> {
         (storage(Box::new(cloud())), "storage", 4),
         (StoreError::Damaged { path: path(), what: text("x") }, "damaged", 3),
         (StoreError::Damaged { path: text("journal/a"), what: text("x") }, "damaged", 3),
+        (StoreError::NoInbox, "damaged", 3),
         (StoreError::NameTaken { path: path() }, "damaged", 3),
         (StoreError::ErasedSince { seq: 1, ordinal: 0, up_to: 3 }, "storage", 3),
         (StoreError::BeforeItsTime, "storage", 1),
@@ -266,6 +268,8 @@ fn service_errors() -> Vec<(ServiceError, &'static str, u8)> {
         ),
         (ServiceError::NotFound { what: "task", name: text("PAY-9"), hint: None }, "not_found", 1),
         (ServiceError::input("PAY-1", "wrong"), "input", 1),
+        (ServiceError::Parameter { name: "as_of", message: text("wrong"), hint: None }, "input", 1),
+        (ServiceError::NotInCatalog { lake: text("./lake") }, "input", 1),
         (
             ServiceError::Unknown {
                 id: PatchSetId::of_event(0, b"event"),

@@ -180,6 +180,7 @@ fn each_command_is_one_file_and_one_line() {
         "context",
         "error",
         "files",
+        "hint",
         "limit",
         "log",
         "parse_error",

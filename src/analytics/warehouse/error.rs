@@ -5,6 +5,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
+use crate::domain::hint::{Hint, QueryHint};
 use crate::net::NetError;
 
 #[derive(Debug, Error)]
@@ -68,24 +69,23 @@ impl WarehouseError {
         }
     }
 
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::Net(err) => return err.hint(),
-            Self::NoWarehouse { .. } => {
-                "find the id in the warehouse's Connection details, at the end of its HTTP path: SQL Warehouses, its name"
-                    .to_owned()
-            }
-            Self::NotAllowed { .. } => "ask the warehouse's owner to grant CAN USE: SQL Warehouses, its name, Permissions".to_owned(),
-            Self::Stopped { .. } => {
-                "start it in SQL Warehouses, or ask its owner for CAN USE, with which a statement starts it".to_owned()
-            }
-            Self::Failed { .. } => {
-                "run lakeplan query --views to list the views; see the data dictionary, schemas/README.md, for the columns".to_owned()
-            }
-            Self::Cancelled | Self::Closed => "retry the command".to_owned(),
-            Self::Deadline { .. } => "allow more time with --timeout, or ask for less".to_owned(),
+            Self::NoWarehouse { .. } => Hint::advice(
+                "find the id in the warehouse's Connection details, at the end of its HTTP path: SQL Warehouses, its name",
+            ),
+            Self::NotAllowed { .. } => Hint::advice(
+                "ask the warehouse's owner to grant CAN USE: SQL Warehouses, its name, Permissions",
+            ),
+            Self::Stopped { .. } => Hint::advice(
+                "start it in SQL Warehouses, or ask its owner for CAN USE, with which a statement starts it",
+            ),
+            Self::Failed { .. } => QueryHint::ListViews.into(),
+            Self::Cancelled | Self::Closed => Hint::advice("retry the command"),
+            Self::Deadline { .. } => QueryHint::AllowMoreTimeInWarehouse.into(),
             Self::Interrupted { .. } => return None,
-            Self::Unreadable { .. } => "retry the command with --format json".to_owned(),
+            Self::Unreadable { .. } => QueryHint::RetryAsJson.into(),
         })
     }
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::cli::hint::hint_text;
 use crate::cli::reply::count;
 use crate::cli::{CliError, Context, Reply};
 use crate::service::ServiceError;
@@ -22,13 +23,13 @@ pub async fn run(warehouse: Option<&str>, context: &Context) -> Result<Reply, Cl
     let missing = checks.iter().filter(|check| check.state == State::Missing).count();
     let json = json!({
         "lake": schema.to_string(), "missing": missing,
-        "checks": checks.iter().map(|check| json!({"what": check.what, "state": word(check.state), "said": check.message, "way_out": check.advice})).collect::<Vec<_>>(),
+        "checks": checks.iter().map(|check| json!({"what": check.what, "state": word(check.state), "said": check.message, "way_out": check.advice.as_ref().map(hint_text)})).collect::<Vec<_>>(),
     });
     let longest = checks.iter().map(|check| check.what.len()).max().unwrap_or(0);
     let line = |check: &Check| {
         let line = format!("{:<7}  {:<longest$}  {}", word(check.state), check.what, check.message);
         match &check.advice {
-            Some(advice) => format!("{line}\n{:9}{advice}", ""),
+            Some(advice) => format!("{line}\n{:9}{}", "", hint_text(advice)),
             None => line,
         }
     };

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::layout::{Shown, cut};
 use super::tree::lines;
+use crate::cli::hint::hint_text;
 use crate::cli::reply::count;
 use crate::domain::id::{EntityId, TaskId, UserId};
 use crate::domain::record::Entity;
@@ -77,7 +78,7 @@ fn item_lines(preview: &Preview, item: &Item, shown: Shown) -> Vec<String> {
         head.push_str(&format!("  {}", fields.join(", ")));
     }
     if let Some(reason) =
-        item.reason.as_ref().filter(|_| matches!(item.mark, Mark::Kept | Mark::LeftOut))
+        reason_of(item).filter(|_| matches!(item.mark, Mark::Kept | Mark::LeftOut))
     {
         head.push_str(&format!("  ({reason})"));
     }
@@ -96,6 +97,15 @@ fn item_lines(preview: &Preview, item: &Item, shown: Shown) -> Vec<String> {
         }
     }
     rendered
+}
+
+/// Returns the reason for an item, with what ends it.
+pub(super) fn reason_of(item: &Item) -> Option<String> {
+    let reason = item.reason.as_ref()?;
+    Some(match &item.hint {
+        Some(hint) => format!("{reason}; {} brings it back", hint_text(hint)),
+        None => reason.clone(),
+    })
 }
 
 /// Names an item for people: `LM-7  Load orders`, `LM-7 waits for LM-3`, `R4 …`.

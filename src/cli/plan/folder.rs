@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::context::request_by;
+use super::super::error::service_message;
+use super::super::hint::hint_text;
 use super::super::reply::{count, table_without_empty_columns};
 use super::super::{CliError, Context, Reply};
 use crate::app::App;
@@ -220,7 +222,7 @@ impl Planned {
             }
             Outcome::Failed(err) => {
                 json["message"] = error_text(err).into();
-                json["hint"] = err.hint().into();
+                json["hint"] = err.hint().as_ref().map(hint_text).into();
             }
         }
         json
@@ -232,6 +234,6 @@ fn error_text(err: &ServiceError) -> String {
         ServiceError::Refused(violations) => {
             violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         }
-        err => err.to_string(),
+        err => service_message(err),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Applier, ApplyResult, Failed};
 use crate::domain::any_record::AnyRecord;
+use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, UserId};
 use crate::domain::patch::Patch;
 use crate::domain::project::Project;
@@ -159,9 +160,7 @@ impl Applier<'_> {
         let source = project.source.as_ref().map(ToString::to_string).unwrap_or_default();
         let message = format!("{source} is the source of the project {key}");
         let err = Violation::new(self.patch, Rule::AlreadyExists, message).field("fields.source");
-        self.refuse(
-            err.hint(format!("change {key}, or delete it first: lakeplan project delete {key}")),
-        );
+        self.refuse(err.hint(Hint::ChangeOrDeleteProject { key }));
     }
 
     /// Returns another live project with the same source.
@@ -209,7 +208,7 @@ impl Applier<'_> {
         };
         let err = Violation::new(self.patch, Rule::UnknownReference, message)
             .field(format!("fields.{field}"));
-        self.refuse(err.hint("lakeplan user list"));
+        self.refuse(err.hint(Hint::ListUsers));
         None
     }
 
@@ -246,10 +245,7 @@ impl Applier<'_> {
                     Rule::HandleTaken,
                     format!("belongs to the user @{other}"),
                 );
-                self.refuse(
-                    err.field(format!("fields.{field}"))
-                        .hint("run lakeplan user merge to merge two users"),
-                );
+                self.refuse(err.field(format!("fields.{field}")).hint(Hint::MergeUsers));
             }
         }
     }

@@ -41,6 +41,7 @@ use uuid::Uuid;
 
 use super::any_record::{AnyRecord, RecordKey};
 use super::change::Change;
+use super::hint::Hint;
 use super::id::{ProjectId, TaskId, TaskLinkId};
 use super::patch::{Op, Patch, PatchSet, Source};
 use super::record::{Entity, Fields};
@@ -222,11 +223,11 @@ impl Applier<'_> {
             (op, entity) => {
                 let message = format!("a {} cannot be the object of {op}", entity.noun());
                 let hint = match (op, entity) {
-                    (Op::Create, _) => "links are made with op link",
-                    (Op::Delete, _) => "links are ended with op unlink",
-                    (Op::Move, _) => "only tasks move; use op update",
-                    (Op::Erase, _) => "lakeplan erase does it",
-                    _ => "see the patch set schema",
+                    (Op::Create, _) => Hint::advice("links are made with op link"),
+                    (Op::Delete, _) => Hint::advice("links are ended with op unlink"),
+                    (Op::Move, _) => Hint::advice("only tasks move; use op update"),
+                    (Op::Erase, _) => Hint::EraseRecord,
+                    _ => Hint::advice("see the patch set schema"),
                 };
                 self.fail(
                     Violation::new(self.patch, Rule::Operation, message).field("op").hint(hint),
@@ -369,7 +370,8 @@ impl Applier<'_> {
             Some(task) => {
                 let err =
                     Violation::new(self.patch, Rule::Deleted, format!("{} is deleted", task.key));
-                self.fail(err.field(field).hint(format!("lakeplan task restore {}", task.key)))
+                let hint = Hint::RestoreTask { key: task.key.clone() };
+                self.fail(err.field(field).hint(hint))
             }
             None => {
                 let message = format!("there is no task {id} in the project");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Applier, ApplyResult};
 use crate::domain::any_record::AnyRecord;
+use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, ProjectId, TaskId};
 use crate::domain::key::TaskKey;
 use crate::domain::link::{LinkKind, TaskLink};
@@ -177,7 +178,7 @@ impl Applier<'_> {
             let (waiting, waited) = (name(link.from_id), name(link.to_id));
             let message =
                 format!("{waiting} depends on {waited}, but a dependency cannot cross projects");
-            let hint = format!("lakeplan task unlink {waiting} {waited}, or move both");
+            let hint = Hint::UnlinkTasks { dependent: waiting, prerequisite: waited };
             let err = Violation::new(self.patch, Rule::DependencyAcrossProjects, message);
             return self.fail(err.field("fields.project_id").hint(hint));
         }

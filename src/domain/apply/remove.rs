@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Applier, ApplyResult, Marks};
 use crate::domain::any_record::{AnyRecord, RecordKey};
+use crate::domain::hint::Hint;
 use crate::domain::id::EntityId;
 use crate::domain::link::{LinkKind, TaskLink};
 use crate::domain::patch::{Op, Patch};
@@ -128,7 +129,7 @@ impl Applier<'_> {
             && !parent.is_live()
         {
             let message = format!("{} is below {}, which is deleted too", task.key, parent.key);
-            let hint = format!("lakeplan task restore {}", parent.key);
+            let hint = Hint::RestoreTask { key: parent.key.clone() };
             return self.fail(
                 Violation::new(self.patch, Rule::ParentDeleted, message).field("id").hint(hint),
             );

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::domain::hint::Hint;
 use crate::domain::id::TaskId;
 use crate::domain::record::Entity;
 
@@ -41,6 +42,9 @@ pub struct Item {
     pub changes: Vec<FieldChange>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What ends the reason.
+    #[serde(skip)]
+    pub hint: Option<Hint>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -79,6 +83,7 @@ impl Report {
             ends: None,
             changes: Vec::new(),
             reason: None,
+            hint: None,
         });
         let last = self.items.len() - 1;
         &mut self.items[last]

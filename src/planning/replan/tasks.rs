@@ -9,6 +9,7 @@ use super::matching::ExistingTask;
 use super::merge_base::{GROUPS, MergeBase, stated};
 use super::moves::Moves;
 use super::report::{FieldChange, Mark};
+use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, TaskId, derived};
 use crate::domain::patch::{Op, Patch, Placement};
 use crate::domain::record::{Entity, Fields, Record};
@@ -82,11 +83,11 @@ impl Replanner<'_> {
                     .deleted_by
                     .as_ref()
                     .map_or_else(|| "somebody".to_owned(), ToString::to_string);
-                let reason = format!(
-                    "{} was deleted by {who}; lakeplan task restore {} brings it back",
-                    task.key, task.key
-                );
-                self.report.push(Mark::Kept, Entity::Task, task.id.uuid(), &title).because(reason);
+                let reason = format!("{} was deleted by {who}", task.key);
+                self.report
+                    .push(Mark::Kept, Entity::Task, task.id.uuid(), &title)
+                    .because(reason)
+                    .hint = Some(Hint::RestoreTask { key: task.key.clone() });
                 // The planned position distinguishes it from other rows with the same text.
                 let mut fields = self.lines(node.span);
                 let base = MergeBase { parent: self.planned_parent(index), ..known.base.clone() };

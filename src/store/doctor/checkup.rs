@@ -1,5 +1,6 @@
 //! What a check-up finds, and the advice for it.
 
+use crate::domain::hint::{Hint, Repair};
 use crate::store::error::StoreError;
 use crate::store::row::Hash;
 
@@ -8,7 +9,7 @@ use crate::store::row::Hash;
 pub struct Finding {
     pub place: String,
     pub what: String,
-    pub advice: &'static str,
+    pub advice: Hint,
 }
 
 /// Result of a check-up.
@@ -23,32 +24,25 @@ pub struct Checkup {
     pub findings: Vec<Finding>,
 }
 
-pub(super) const RESTORE: &str =
-    "restore the lake from a backup, or the object's earlier version from the storage";
-pub(super) const LOST_END: &str = "restore the lake from a backup, or the object's earlier version from the storage; but if the journal is whole and the table came from a copy of the lake, run lakeplan fold --rebuild to rebuild the table from the journal";
-pub(super) const ERASE: &str = "run lakeplan erase to finish it: name the record by its id, which lakeplan history --json shows";
-pub(super) const REFOLD: &str = "run lakeplan fold --rebuild to rebuild it from the journal";
-pub(super) const SALVAGE: &str =
-    "run lakeplan maintain to rewrite its log from the files that exist";
-pub(super) const LET_GO: &str = "run lakeplan maintain to remove it from the table if it cannot be read, which loses its rows; to keep them, first restore the file";
-pub(super) const RECOUNT: &str = "run lakeplan maintain to record how many it has";
-pub(super) const TAKE_BACK: &str =
-    "run lakeplan fold to revert it, so that other readers see the journal as it is";
-pub(super) const UPKEEP: &str =
-    "run lakeplan maintain to revert it, so that other readers see the table as it is";
-pub(super) const TAKE_REST_BACK: &str =
-    "run lakeplan maintain to revert the rest; these rows are lost";
-pub(super) const FOLD: &str = "run lakeplan fold to rebuild it from the journal";
-pub(super) const PASSED_OVER: &str = "the lake remains usable; lakeplan history shows the change, so you can make it again if you need it";
-pub(super) const MEND: &str = "repair the journal first; until then keep the table as it is";
+pub(super) const RESTORE: Hint = Hint::advice(
+    "restore the lake from a backup, or the object's earlier version from the storage",
+);
+pub(super) const LOST_END: Hint = Hint::Repair(Repair::RestoreOrRebuildTable);
+pub(super) const ERASE: Hint = Hint::Repair(Repair::FinishErase);
+pub(super) const REFOLD: Hint = Hint::Repair(Repair::RebuildTable);
+pub(super) const SALVAGE: Hint = Hint::Repair(Repair::RewriteLog);
+pub(super) const LET_GO: Hint = Hint::Repair(Repair::RemoveLostFile);
+pub(super) const RECOUNT: Hint = Hint::Repair(Repair::RecordRowCount);
+pub(super) const TAKE_BACK: Hint = Hint::Repair(Repair::RevertJournalChange);
+pub(super) const UPKEEP: Hint = Hint::Repair(Repair::RevertTableChange);
+pub(super) const TAKE_REST_BACK: Hint = Hint::Repair(Repair::RevertRest);
+pub(super) const FOLD: Hint = Hint::Repair(Repair::FoldTable);
+pub(super) const PASSED_OVER: Hint = Hint::Repair(Repair::RepeatChange);
+pub(super) const MEND: Hint =
+    Hint::advice("repair the journal first; until then keep the table as it is");
 
 impl Checkup {
-    pub(super) fn find(
-        &mut self,
-        place: impl Into<String>,
-        what: impl Into<String>,
-        advice: &'static str,
-    ) {
+    pub(super) fn find(&mut self, place: impl Into<String>, what: impl Into<String>, advice: Hint) {
         self.findings.push(Finding { place: place.into(), what: what.into(), advice });
     }
 
@@ -58,7 +52,7 @@ impl Checkup {
         &mut self,
         place: impl Into<String>,
         err: StoreError,
-        advice: &'static str,
+        advice: Hint,
     ) -> Result<(), StoreError> {
         if err.is_access_error() {
             return Err(err);

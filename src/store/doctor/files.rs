@@ -37,7 +37,7 @@ pub async fn check(checkup: &mut Checkup, root: &Arc<dyn ObjectStore>) -> Result
             }
         };
         for (path, what) in log.findings(&table).await? {
-            checkup.find(format!("{name}/{path}"), what, advice);
+            checkup.find(format!("{name}/{path}"), what, advice.clone());
         }
     }
     Ok(())

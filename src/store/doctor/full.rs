@@ -9,6 +9,7 @@ use bytes::Bytes;
 use object_store::ObjectStore;
 
 use super::checkup::{Checkup, FOLD, LET_GO, RECOUNT, RESTORE, SALVAGE, message};
+use crate::domain::hint::Hint;
 use crate::store::decode;
 use crate::store::delta_log::action::LogEntry;
 use crate::store::delta_log::paths::{self, entry_path};
@@ -25,11 +26,20 @@ use crate::store::mark::Mark;
 use crate::store::names::JOURNAL;
 use crate::store::row::Hash;
 
-const REMOVE: &str = "remove this file and _last_checkpoint next to it; the entries of the log contain the same data";
-const REMOVE_ENTRIES: &str = "keep this file and move the entries of the log up to its version out of the folder: they lack data that it has";
-const MOVE_STRAY: &str = "move this file out of the folder and keep it: a later checkpoint covers this version, and only the other copy has what this entry committed";
-const KEEP_BOTH: &str = "do not remove either: each has rows that the other lacks; restore the log from a backup, or the object's earlier version from the storage";
-const REMOVE_ENTRY: &str = "remove this file; a later checkpoint has everything in it";
+const REMOVE: Hint = Hint::advice(
+    "remove this file and _last_checkpoint next to it; the entries of the log contain the same data",
+);
+const REMOVE_ENTRIES: Hint = Hint::advice(
+    "keep this file and move the entries of the log up to its version out of the folder: they lack data that it has",
+);
+const MOVE_STRAY: Hint = Hint::advice(
+    "move this file out of the folder and keep it: a later checkpoint covers this version, and only the other copy has what this entry committed",
+);
+const KEEP_BOTH: Hint = Hint::advice(
+    "do not remove either: each has rows that the other lacks; restore the log from a backup, or the object's earlier version from the storage",
+);
+const REMOVE_ENTRY: Hint =
+    Hint::advice("remove this file; a later checkpoint has everything in it");
 
 /// Reads the appended tables and the logs of all tables that only Lakeplan writes. `marks` are
 /// those of the journal's sets, in order, if the journal is sound.
@@ -117,7 +127,7 @@ async fn check_checkpoints(
                     // A checkpoint also replaces the entry of its own version.
                     let is_past = is_past(version) || sound == Some(version);
                     if !(is_past && may_be_why) {
-                        let advice = if is_past { REMOVE_ENTRY } else { advice };
+                        let advice = if is_past { REMOVE_ENTRY } else { advice.clone() };
                         checkup.find(
                             format!("{}/{}", log.folder(), entry_path(version)),
                             message(&err),
@@ -147,7 +157,7 @@ async fn check_checkpoints(
                         false => MOVE_STRAY,
                     };
                     if strays.is_empty() {
-                        checkup.find(place, what, advice);
+                        checkup.find(place, what, advice.clone());
                     }
                     // The comparison continues from the side that is kept.
                     if advice != REMOVE {
@@ -160,7 +170,7 @@ async fn check_checkpoints(
             (Err(err), None) if is_past(checkpoint) => {
                 checkup.find(place, message(&err), REMOVE_ENTRY)
             }
-            (Err(err), None) => checkup.find(place, message(&err), advice),
+            (Err(err), None) => checkup.find(place, message(&err), advice.clone()),
         }
     }
     Ok(())
@@ -199,7 +209,7 @@ async fn one_to_keep(
     log: &TableLog,
     checkpoint: &Table,
     entries: &Table,
-) -> &'static str {
+) -> Hint {
     if log.folder() == JOURNAL {
         return match (holds(root, checkpoint).await, holds(root, entries).await) {
             (Some(one), Some(other)) if one == other => REMOVE,

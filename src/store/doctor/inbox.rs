@@ -11,6 +11,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 
 use super::checkup::{Checkup, message};
+use crate::domain::hint::{Hint, Repair};
 use crate::store::delta_log::table::LiveFile;
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
@@ -18,8 +19,8 @@ use crate::store::inbox::{Columns, Inbox, MIN_FILE_BYTES, NAME, Scanned, TextLim
 use crate::store::location::catalog::InboxRoot;
 use crate::store::location::catalog::features::WAY_OUT_OF_INBOX;
 
-const MAKE: &str = "run lakeplan maintain to create it, empty";
-const ASK_AGAIN: &str = "restore the file, or have its requests submitted again: remove it with the engine that writes the inbox (FSCK REPAIR TABLE), or move the folder inbox away and run lakeplan maintain to create an empty one; answers are kept";
+const MAKE: Hint = Hint::Repair(Repair::CreateInbox);
+const ASK_AGAIN: Hint = Hint::Repair(Repair::ResubmitRequests);
 
 /// Checks the inbox at any location; with `is_full`, reads every value of it. An inbox that this
 /// user has no right to read is skipped.

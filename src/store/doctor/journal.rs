@@ -9,6 +9,7 @@ use object_store::path::Path;
 
 use super::checkup::{Anchor, Checkup, ERASE, RESTORE, message};
 use super::values;
+use crate::domain::hint::Hint;
 use crate::store::delta_log::paths::{version_in, version_of};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::erasure::{Erasures, unnamed};
@@ -197,7 +198,7 @@ impl Chain {
 }
 
 /// Returns what is wrong with a single row.
-fn error_of(row: &Row, erasures: &Erasures) -> Option<(String, &'static str)> {
+fn error_of(row: &Row, erasures: &Erasures) -> Option<(String, Hint)> {
     let place = (row.seq, row.ordinal);
     let is_bare = row.before.is_none() && row.after.is_none() && row.request_hash.is_none();
     match (row.is_erased(), erasures.names(place)) {

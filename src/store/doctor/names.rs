@@ -8,12 +8,13 @@ use object_store::ObjectStore;
 use url::Url;
 
 use super::checkup::Checkup;
+use crate::domain::hint::Hint;
 use crate::store::delta_log::paths;
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::{MOVE_NAME, StoreError};
 use crate::store::lake_tables::LakeTables;
 
-const NO_VERSION: &str = "move this file out of the folder; it is not a log entry";
+const NO_VERSION: Hint = Hint::advice("move this file out of the folder; it is not a log entry");
 
 /// Reports everything that has the name of an entry and is not one, in the log of every table that
 /// Lakeplan writes. `name` is the URL of the lake; only a local folder shows names that are not
@@ -60,7 +61,7 @@ pub async fn check(
                 continue;
             }
             let what = "it has the name of a log entry but is not a file, so that version can never be committed";
-            checkup.find(format!("{table}/_delta_log/{file}"), what, MOVE_NAME);
+            checkup.find(format!("{table}/_delta_log/{file}"), what, Hint::advice(MOVE_NAME));
         }
     }
     Ok(())

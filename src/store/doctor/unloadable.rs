@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 
 use super::checkup::{Checkup, RESTORE, message};
+use crate::domain::hint::{Hint, Repair};
 use crate::store::delta_log::action::LogEntry;
 use crate::store::delta_log::paths::{self, checkpoint_path, entry_path};
 use crate::store::delta_log::replay::LogReplay;
@@ -18,10 +19,11 @@ use crate::store::journal::verify::verify;
 use crate::store::tables::FoldedTable;
 use crate::store::tables::read::TableState;
 
-const RESTORE_JOURNAL: &str = "do not fold or maintain the lake as it is; restore the folder journal with the _delta_log that Lakeplan wrote, from a backup or from the lake that this is a copy of, then run lakeplan fold to rebuild the other tables from it";
-const UNMIX: &str = "restore the journal of the copy to keep, from a backup or from that copy; if it is the one up to this entry, move this entry and all after it out of the folder instead, then run lakeplan fold --rebuild";
-pub const STRAY: &str =
-    "move this file out of the folder; the journal is whole without it, and nothing is lost";
+const RESTORE_JOURNAL: Hint = Hint::Repair(Repair::RestoreJournal);
+const UNMIX: Hint = Hint::Repair(Repair::SeparateCopies);
+pub const STRAY: Hint = Hint::advice(
+    "move this file out of the folder; the journal is whole without it, and nothing is lost",
+);
 
 /// Explains why the journal's log is unreadable. A stray file is reported if the journal is whole
 /// without it.

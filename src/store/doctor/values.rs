@@ -2,9 +2,10 @@
 //! replaced.
 
 use super::checkup::Checkup;
+use crate::domain::hint::{Hint, Repair};
 use crate::store::unreadable::UnreadableValues;
 
-const CLEAR: &str = "run lakeplan upgrade to clear it, set the field to another value, or undo the change with lakeplan undo and this seq; all keep the history";
+const CLEAR: Hint = Hint::Repair(Repair::ClearValue);
 
 /// Reports the values that are still current.
 pub fn find(values: UnreadableValues, checkup: &mut Checkup) {

@@ -77,7 +77,11 @@ pub async fn maintain(
         let begun = clock.now();
         let Some(current) = log.load().await? else { break };
         if let Err(err) = current.others.may_write() {
-            tracing::warn!(%err, "{} is not kept up; {}", log.folder(), err.hint().unwrap_or_default());
+            tracing::warn!(
+                %err,
+                "{} is not kept up; only Lakeplan may write the lake's tables, and SQL users write to inbox: drop the feature with ALTER TABLE … DROP FEATURE …, or create a copy without it with lakeplan backup; the copy is a lake of its own",
+                log.folder()
+            );
             break;
         }
         let Some((actions, compacted)) = way.prepare(log, &current, begun).await? else { break };

@@ -133,7 +133,7 @@ impl LakeState {
                 if let Some(odd) =
                     odd.filter(|_| !std::mem::replace(&mut self.has_warned_clock, true))
                 {
-                    tracing::warn!("{odd}");
+                    odd.warn();
                 }
                 self.version += 1;
                 self.log_checked_at = now;

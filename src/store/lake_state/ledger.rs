@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::any_record::{AnyRecord, RecordKey};
 use crate::domain::apply::{self, Conflict, Rejection, Rollback};
+use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, PatchSetId, ProjectId};
 use crate::domain::patch::{Op, PatchSet, Source};
 use crate::domain::record::Entity;
@@ -54,6 +55,13 @@ pub struct CommittedSet {
     pub seq: u64,
     /// Absent after an erase.
     pub request_hash: Option<Hash>,
+}
+
+/// Clock that is far from the lake's last change: either may be wrong.
+#[derive(Clone, Copy, Debug)]
+pub enum OddClock {
+    Behind { shows: Instant, head: Instant },
+    Ahead { shows: Instant, head: Instant },
 }
 
 /// Result of applying a set at the next seq.
@@ -188,20 +196,13 @@ impl Ledger {
         now.max(self.at)
     }
 
-    /// Returns a warning if the clock and the last change are far apart: either may be wrong.
-    pub fn odd_clock(&self, now: Instant) -> Option<String> {
-        let (head, shown) = (rfc3339(self.at), rfc3339(now));
+    /// Returns the clock if it is far from the last change.
+    pub fn odd_clock(&self, now: Instant) -> Option<OddClock> {
         if self.at - now > BEHIND {
-            return Some(format!(
-                "the lake's last change is dated {head}, ahead of this machine's clock ({shown}), and changes get that date until then; if this machine's clock is wrong, set it; if the clock of the last change was wrong, lakeplan restore-lake --at creates a lake from before it"
-            ));
+            return Some(OddClock::Behind { shows: now, head: self.at });
         }
-        (self.seq > 1 && now - self.at > AHEAD).then(|| {
-            let days = (now - self.at).num_days();
-            format!(
-                "this machine's clock shows {shown}, {days} days after the lake's last change; if it is wrong, set it before you go on: later changes are dated no earlier than this one"
-            )
-        })
+        (self.seq > 1 && now - self.at > AHEAD)
+            .then_some(OddClock::Ahead { shows: now, head: self.at })
     }
 
     /// Returns the set with this id, if it is remembered.
@@ -218,26 +219,27 @@ impl Ledger {
     /// always looked up.
     pub fn check_id(&self, set: &PatchSet, now: Instant) -> Option<Violation> {
         let from_event = matches!(set.source, Source::Sync | Source::Import | Source::Inbox);
-        let err = |message: String, hint: &str| {
+        let err = |message: String, hint: Hint| {
             Some(Violation::new(0, Rule::Shape, message).field("id").hint(hint))
         };
         let Some(millis) = set.id.millis() else {
             return err(
                 format!("{} is no UUIDv7", set.id),
-                "omit the id to have one generated; for a retry, send the id of the first attempt",
+                "omit the id to have one generated; for a retry, send the id of the first attempt"
+                    .into(),
             );
         };
         let age = TimeDelta::milliseconds(now.timestamp_millis().saturating_sub(millis));
         if age > ID_LIFETIME && !from_event {
             return err(
                 format!("{} is {} days old; an id is valid for 7", set.id, age.num_days()),
-                "check lakeplan history before sending it under a new id",
+                Hint::CheckHistory,
             );
         }
         if -age > CLOCK_SKEW {
             return err(
                 format!("{} is in the future, by {} s", set.id, -age.num_seconds()),
-                "set the clock of the machine that made it",
+                "set the clock of the machine that made it".into(),
             );
         }
         None
@@ -401,6 +403,23 @@ impl Ledger {
         self.seen.remove(&id);
         if self.requests.get(&id.event()) == Some(&id) {
             self.requests.remove(&id.event());
+        }
+    }
+}
+
+impl OddClock {
+    pub fn warn(self) {
+        match self {
+            Self::Behind { shows, head } => tracing::warn!(
+                "the lake's last change is dated {}, ahead of this machine's clock ({}), and changes get that date until then; if this machine's clock is wrong, set it; if the clock of the last change was wrong, lakeplan restore-lake --at creates a lake from before it",
+                rfc3339(head),
+                rfc3339(shows)
+            ),
+            Self::Ahead { shows, head } => tracing::warn!(
+                "this machine's clock shows {}, {} days after the lake's last change; if it is wrong, set it before you go on: later changes are dated no earlier than this one",
+                rfc3339(shows),
+                (shows - head).num_days()
+            ),
         }
     }
 }

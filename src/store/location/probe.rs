@@ -24,14 +24,13 @@ pub async fn probe(
     };
     let failed = |err: Error| StoreError::storage("writing to", root.url.to_string(), err);
     let in_volume = root.url.to_file_path().is_ok_and(|path| volume::of(&path).is_some());
-    let not_once = || StoreError::UnusableRoot {
-        root: root.url.to_string(),
-        why: if in_volume {
-            volume::CANNOT_CREATE_ONCE
-        } else {
-            "it cannot stop two writers from creating the same file, which a lake requires"
+    let not_once = || {
+        let root = root.url.to_string();
+        if in_volume {
+            return StoreError::UnusableVolume { root };
         }
-        .to_owned(),
+        let why = "it cannot stop two writers from creating the same file, which a lake requires";
+        StoreError::UnusableRoot { root, why: why.to_owned() }
     };
     match put("the first").await {
         // A volume has no hard links, which exclusive creates need; it reports this with various

@@ -31,7 +31,6 @@ use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
-use crate::store::location::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::mark::FoldPosition;
 use crate::store::row::Row;
 use crate::store::scope::{Scope, in_every_scope};
@@ -181,7 +180,7 @@ pub(super) async fn readable(
         }
         TableState::Untrusted(_, why @ Distrust::Features) => {
             tracing::warn!(
-                "the table {} is read from the journal: {why}; {WAY_OUT_OF_FOLDED}",
+                "the table {} is read from the journal: {why}; run lakeplan fold --rebuild with the table's name to rebuild it without the feature",
                 log.folder()
             );
             None

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use lakeplan::cli::hint::hint_text;
 use lakeplan::runtime::ManualClock;
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::location::catalog::SchemaName;
@@ -80,7 +81,7 @@ async fn the_test_storage_refuses_expired_credentials() {
     let err = store.fold().await.unwrap_err();
     assert!(
         matches!(&err, StoreError::Storage { .. })
-            && err.hint().unwrap().contains("which gets new ones"),
+            && hint_text(&err.hint().unwrap()).contains("which gets new ones"),
         "{err:?}"
     );
     assert!(server.workspace().refused_as_expired > 0);

@@ -1,3 +1,4 @@
+use lakeplan::domain::hint::Hint;
 use serde_json::{Value, json};
 
 use super::Fixture;
@@ -55,7 +56,7 @@ fn a_child_cannot_be_restored_before_its_parent() {
     assert_eq!(violations[0].rule.to_string(), "parent_deleted");
     assert!(
         violations[0].message.contains("PAY-1")
-            && violations[0].hint.as_deref() == Some("lakeplan task restore PAY-1")
+            && violations[0].hint == Some(Hint::RestoreTask { key: "PAY-1".parse().unwrap() })
     );
 }
 

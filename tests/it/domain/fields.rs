@@ -34,7 +34,7 @@ fn a_wrong_field_name_gets_the_right_one_as_a_hint() {
     let violations = fixture.refused(
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"titel": "x"}}]),
     );
-    assert_eq!(violations[0].hint.as_deref(), Some("did you mean title?"));
+    assert_eq!(violations[0].hint, Some("did you mean title?".into()));
 }
 
 #[test]

@@ -7,6 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use lakeplan::cli::hint::hint_text;
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::value::Name;
 use lakeplan::runtime::{Random, SystemClock, SystemRandom};
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -189,7 +192,9 @@ pub async fn check_place(
 
 /// Returns whether the advised fold is a rebuild; `None` if a finding advises something else.
 fn advice(finding: &Finding) -> Option<bool> {
-    finding.advice.starts_with("run lakeplan fold").then(|| finding.advice.contains("--rebuild"))
+    hint_text(&finding.advice)
+        .starts_with("run lakeplan fold")
+        .then(|| hint_text(&finding.advice).contains("--rebuild"))
 }
 
 async fn follow_advice(path: &Path, findings: &[Finding]) -> Result<(), String> {

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::{FutureExt, TryStreamExt};
 use lakeplan::analytics::Session;
+use lakeplan::cli::hint::hint_text;
 use lakeplan::domain::state::ProjectState;
 use lakeplan::store::delta::LakeLocation;
 use lakeplan::store::doctor::{Anchor, Extent, examine_to};
@@ -137,7 +138,7 @@ async fn check_recovery(before: &Before, all: &[Path], path: &Path, damage: Dama
     });
     let elsewhere = found.iter().find(|finding| !finding.place.starts_with(&table));
     assert_eq!(elsewhere, None, "doctor reports another table");
-    assert!(found.iter().all(|finding| !finding.advice.is_empty()));
+    assert!(found.iter().all(|finding| !hint_text(&finding.advice).is_empty()));
     let mut case_result = if found.is_empty() { CaseResult::Harmless } else { CaseResult::Advised };
     match read(&lake).await {
         Ok((now, seq)) if now != before.records => {
@@ -180,11 +181,12 @@ async fn check_recovery(before: &Before, all: &[Path], path: &Path, damage: Dama
     for _ in 0..6 {
         let Ok(checkup) = run_doctor_full(&lake).await else { break };
         let Some(finding) = checkup.findings.into_iter().next() else { break };
-        if finding.advice.contains("from a backup") {
+        if hint_text(&finding.advice).contains("from a backup") {
             (lake, case_result, count) =
                 (backup(&before.lake).await.unwrap(), CaseResult::Restored, before.records.len());
         } else {
-            lake = follow_advice(lake, finding.advice, &finding.place, &before.lake).await;
+            lake = follow_advice(lake, &hint_text(&finding.advice), &finding.place, &before.lake)
+                .await;
         }
     }
     let left = run_doctor_full(&lake).await.map(|checkup| checkup.findings);

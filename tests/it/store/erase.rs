@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::TimeDelta;
 use deltalake::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use futures::TryStreamExt;
+use lakeplan::cli::hint::hint_text;
 use lakeplan::domain::id::EntityId;
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::State;
@@ -318,7 +319,7 @@ async fn an_interrupted_erase_is_reported_and_finished() {
     let reported = run_doctor(&root, None).await.findings;
     assert_eq!(reported.len(), 3, "{reported:?}");
     assert!(reported.iter().all(|finding| finding.what.contains("still exists")
-        && finding.advice.contains("lakeplan erase")));
+        && hint_text(&finding.advice).contains("lakeplan erase")));
     let fresh = Arc::new(open(&root, clock(), 8).await.unwrap());
     let left = service(&fresh, 4).find_erasable(Entity::User, &id).await.unwrap();
     assert_eq!((left.rows.len(), left.fields.len()), (3, 0));

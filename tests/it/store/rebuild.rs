@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lakeplan::cli::hint::hint_text;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Extent, examine_to};
 use lakeplan::store::{Format, LakeTables, Retention, Store};
@@ -84,7 +85,7 @@ async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold
         "{table}: {:?}",
         found.findings
     );
-    assert!(found.findings[0].advice.contains("lakeplan fold"));
+    assert!(hint_text(&found.findings[0].advice).contains("lakeplan fold"));
     let fresh = open(&root, clock(), 9).await.unwrap();
     assert_eq!(
         records(state(&fresh).await.records()),
@@ -230,7 +231,7 @@ async fn a_table_with_a_damaged_log_is_rebuilt_and_keeps_its_history(
         "{:?}",
         found.findings
     );
-    assert!(found.findings[0].advice.contains("lakeplan fold"), "{:?}", found.findings);
+    assert!(hint_text(&found.findings[0].advice).contains("lakeplan fold"), "{:?}", found.findings);
     let fresh = open(&root, clock(), 9).await.unwrap();
     assert_eq!(
         records(state(&fresh).await.records()),

@@ -2,6 +2,7 @@
 //! lake, and a backup is never needed.
 
 use lakeplan::analytics::{Session, rows_text};
+use lakeplan::cli::hint::hint_text;
 use lakeplan::store::delta::LakeLocation;
 use lakeplan::store::{LakeTables, Retention, Store};
 use object_store::ObjectStoreExt;
@@ -27,14 +28,15 @@ async fn repair(lake: &LakeLocation, name: &str) -> usize {
     for followed in 0..5 {
         let found = run_doctor_full(lake).await.unwrap().findings;
         let Some(finding) = found.first() else { return followed };
-        let gives_up = found.iter().find(|finding| finding.advice.contains("from a backup"));
+        let gives_up =
+            found.iter().find(|finding| hint_text(&finding.advice).contains("from a backup"));
         assert!(
             gives_up.is_none(),
             "{name}: nothing is lost, but doctor asks for a backup: {gives_up:?}"
         );
         follow_advice(
             LakeLocation { url: lake.url.clone(), store: lake.store.clone() },
-            finding.advice,
+            &hint_text(&finding.advice),
             &finding.place,
             lake,
         )
@@ -96,7 +98,7 @@ async fn maintenance_drops_damaged_files_of_event_tables() {
             let found = run_doctor_full(&lake).await.unwrap().findings;
             assert_eq!(found.len(), 1, "{name}: {found:?}");
             assert_eq!(found[0].place, path.as_ref(), "{name}");
-            assert!(found[0].advice.contains("lakeplan maintain"), "{name}: {found:?}");
+            assert!(hint_text(&found[0].advice).contains("lakeplan maintain"), "{name}: {found:?}");
             // The lake can be copied without the lost rows.
             let copied = backup(&lake).await.unwrap_or_else(|err| panic!("{name}: {err}"));
             assert_eq!(run_doctor_full(&copied).await.unwrap().findings, [], "{name}");

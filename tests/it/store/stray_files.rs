@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lakeplan::cli::hint::hint_text;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Finding, examine};
 use lakeplan::store::event_tables::RUNS;
@@ -59,13 +60,14 @@ async fn a_directory_at_the_next_log_entry_is_reported_without_hanging() {
         };
         assert!(matches!(&err, StoreError::NameTaken { path } if *path == place), "{err}");
         assert!(
-            err.hint().is_some_and(|hint| hint.contains("move the item with this name away")),
+            err.hint()
+                .is_some_and(|hint| hint_text(&hint).contains("move the item with this name away")),
             "{err}"
         );
         let found = run_doctor(&root).await;
         assert!(
             found.iter().any(|finding| finding.place == place
-                && finding.advice.contains("move the item with this name away")),
+                && hint_text(&finding.advice).contains("move the item with this name away")),
             "{found:?}"
         );
         std::fs::remove_dir(folder.path().join(&place)).unwrap();
@@ -96,12 +98,17 @@ async fn a_log_entry_far_ahead_is_reported_and_repairable() {
             let found = within_time(&what, run_doctor(&damaged)).await;
             assert!(!found.is_empty() && found.len() < 4, "{what}: {found:?}");
             assert!(
-                found.iter().all(|finding| !finding.advice.contains("from a backup")),
+                found.iter().all(|finding| !hint_text(&finding.advice).contains("from a backup")),
                 "{what}: {found:?}"
             );
             for finding in found {
-                damaged =
-                    follow_advice(damaged.clone(), finding.advice, &finding.place, &lake).await;
+                damaged = follow_advice(
+                    damaged.clone(),
+                    &hint_text(&finding.advice),
+                    &finding.place,
+                    &lake,
+                )
+                .await;
             }
             let left = run_doctor(&damaged).await;
             assert_eq!(left, [], "{what}");
@@ -138,7 +145,8 @@ async fn doctor_advises_moving_only_the_stray_file() {
             [place.as_str()],
             "{found:?}"
         );
-        let repaired = follow_advice(damaged, found[0].advice, &found[0].place, &lake).await;
+        let repaired =
+            follow_advice(damaged, &hint_text(&found[0].advice), &found[0].place, &lake).await;
         assert_eq!(run_doctor(&repaired).await, [], "{place}");
         let store = open(&repaired, clock(), 7).await.unwrap();
         assert!(state(&store).await.records().eq(before.records()), "{place}");
@@ -157,5 +165,8 @@ async fn doctor_advises_moving_only_the_stray_file() {
     ));
     damaged.store.put(&rows, "rows".into()).await.unwrap();
     let found = run_doctor(&damaged).await;
-    assert!(found.iter().all(|finding| finding.advice.contains("from a backup")), "{found:?}");
+    assert!(
+        found.iter().all(|finding| hint_text(&finding.advice).contains("from a backup")),
+        "{found:?}"
+    );
 }

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use lakeplan::store::Format;
+use lakeplan::cli::CliError;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
+use lakeplan::store::{Format, StoreError};
 use object_store::memory::InMemory;
 use url::Url;
 
@@ -24,12 +25,15 @@ async fn a_volume_without_exclusive_create_is_refused_with_a_hint() {
             .map(drop)
             .unwrap_err()
     };
-    let message = made(at("file:///Volumes/main/plan/trial/lake/")).await.to_string();
+    let message_of = |err: StoreError| {
+        CliError::from(err).to_json()["error"]["message"].as_str().unwrap().to_owned()
+    };
+    let message = message_of(made(at("file:///Volumes/main/plan/trial/lake/")).await);
     assert!(
         message.contains("a volume cannot stop two writers from creating the same file"),
         "{message}"
     );
     assert!(message.contains("lakeplan init CATALOG.SCHEMA --location URL"), "{message}");
-    let elsewhere = made(at("file:///data/lake/")).await.to_string();
+    let elsewhere = message_of(made(at("file:///data/lake/")).await);
     assert!(!elsewhere.contains("volume"), "{elsewhere}");
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
+use crate::domain::hint::{CatalogHint, Hint};
 use crate::net::NetError;
 
 #[derive(Clone, Debug, Error)]
@@ -80,46 +81,47 @@ impl CatalogError {
         })
     }
 
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<Hint> {
         Some(match self {
             Self::Net(err) => return err.hint(),
             Self::NoCatalog { catalog, principal } => format!(
                 "check the spelling, or ask the catalog's owner to run: GRANT USE CATALOG ON CATALOG {} TO {}",
                 super::name::quoted(catalog),
                 super::name::quoted(principal)
-            ),
+            )
+            .into(),
             Self::NoSchema { schema, principal } => {
                 let sql = schema.split('.').map(super::name::quoted).collect::<Vec<_>>().join(".");
                 let principal = super::name::quoted(principal);
-                format!("create it with CREATE SCHEMA {sql}, or ask its owner to run: GRANT USE SCHEMA ON SCHEMA {sql} TO {principal}")
+                format!("create it with CREATE SCHEMA {sql}, or ask its owner to run: GRANT USE SCHEMA ON SCHEMA {sql} TO {principal}").into()
             }
-            Self::NotRegistered { schema } => format!(
-                "create one with lakeplan init {schema} --location URL; if one exists, its journal is not registered or not visible: run lakeplan --lake {schema} doctor --databricks"
+            Self::NotRegistered { schema } => {
+                CatalogHint::CreateOrCheck { schema: schema.clone() }.into()
+            }
+            Self::AlreadyRegistered { schema, .. } => {
+                CatalogHint::UseLake { schema: schema.clone() }.into()
+            }
+            Self::NotExternal { .. } => CatalogHint::CreateInExternalLocation.into(),
+            Self::Misplaced { .. } => {
+                Hint::advice("use another schema for the lake, or drop this table")
+            }
+            Self::Features { .. } => super::features::WAY_OUT,
+            Self::ExternalAccessOff => Hint::advice(
+                "ask a metastore admin to turn it on: Catalog, the gear, Metastore, External data access",
             ),
-            Self::AlreadyRegistered { schema, .. } => format!("use it with --lake {schema}, or choose another schema"),
-            Self::NotExternal { .. } => {
-                "create the lake in a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL, in a schema without that table".to_owned()
-            }
-            Self::Misplaced { .. } => "use another schema for the lake, or drop this table".to_owned(),
-            Self::Features { .. } => {
-                super::features::WAY_OUT.to_owned()
-            }
-            Self::ExternalAccessOff => {
-                "ask a metastore admin to turn it on: Catalog, the gear, Metastore, External data access".to_owned()
-            }
             Self::Lacks { grants, .. } | Self::ReadOnly { grants, .. } => {
-                format!("ask the owner to run: {}", grants.join("; "))
+                format!("ask the owner to run: {}", grants.join("; ")).into()
             }
-            Self::Unregistered { schema, grants, .. } => format!(
-                "ask the owner to run: {}; or ask a user with these privileges to run: lakeplan --lake {schema} catalog register",
-                grants.join("; ")
+            Self::Unregistered { schema, grants, .. } => {
+                let (schema, grants) = (schema.clone(), grants.clone());
+                CatalogHint::GrantOrRegister { schema, grants }.into()
+            }
+            Self::Moved { .. } => CatalogHint::ReplaceTable.into(),
+            Self::Elsewhere { .. } => CatalogHint::NameLocation.into(),
+            Self::NoCredential { .. } => Hint::advice(
+                "the external location's credential must be for the same cloud as the location",
             ),
-            Self::Moved { .. } => {
-                "ask the owner to drop that table, then run lakeplan catalog register to register the lake's own table".to_owned()
-            }
-            Self::Elsewhere { .. } => "specify a folder of an external location with --location".to_owned(),
-            Self::NoCredential { .. } => "the external location's credential must be for the same cloud as the location".to_owned(),
-            Self::Unreadable { .. } => "check DATABRICKS_HOST".to_owned(),
+            Self::Unreadable { .. } => Hint::advice("check DATABRICKS_HOST"),
         })
     }
 

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::hint::{Hint, LakeHint};
+
 /// Advice for a table with such a feature.
-pub const WAY_OUT: &str = "only Lakeplan may write the lake's tables, and SQL users write to inbox: drop the feature with ALTER TABLE … DROP FEATURE …, or create a copy without it with lakeplan backup; the copy is a lake of its own";
+pub const WAY_OUT: Hint = Hint::Lake(LakeHint::CopyWithoutFeature);
 
 /// Advice for a table that is rebuilt from the journal.
-pub const WAY_OUT_OF_FOLDED: &str =
-    "run lakeplan fold --rebuild with the table's name to rebuild it without the feature";
+pub const WAY_OUT_OF_FOLDED: Hint = Hint::Lake(LakeHint::RebuildWithoutFeature);
 
 /// Advice for the table that others write.
-pub const WAY_OUT_OF_INBOX: &str = "drop the feature with ALTER TABLE inbox DROP FEATURE …, or drop the table and create it again with lakeplan catalog register; in a lake without a catalog, move the folder inbox away and run lakeplan maintain to create an empty one";
+pub const WAY_OUT_OF_INBOX: Hint = Hint::Lake(LakeHint::RecreateInbox);
 
 /// Properties that enable a feature, with the feature's display name.
 const PROPERTIES: &[(&str, &str)] = &[

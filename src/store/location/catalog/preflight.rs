@@ -7,6 +7,7 @@ use super::features;
 use super::name::SchemaName;
 use super::privileges::Privilege;
 use super::root::place;
+use crate::domain::hint::{CatalogHint, Hint};
 use crate::net::NetError;
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::location::LakeLocation;
@@ -25,7 +26,7 @@ pub struct Check {
     /// Result of the check.
     pub message: String,
     /// Statement or setting that fulfils the requirement.
-    pub advice: Option<String>,
+    pub advice: Option<Hint>,
 }
 
 /// State of a requirement.
@@ -45,7 +46,7 @@ impl Check {
     pub fn missing(
         what: impl Into<String>,
         message: impl Into<String>,
-        advice: Option<String>,
+        advice: Option<Hint>,
     ) -> Self {
         Self { what: what.into(), state: State::Missing, message: message.into(), advice }
     }
@@ -208,7 +209,7 @@ impl Catalog {
         checks: &mut Vec<Check>,
     ) {
         let place = |table: &str| format!("{}/{table}", root.url.as_str().trim_end_matches('/'));
-        let register = || Some(format!("lakeplan --lake {name} catalog register"));
+        let register = || CatalogHint::Register { schema: name.to_string() };
         let access = if may_write { Access::Write } else { Access::Read };
         // Stands in for a table that is not registered.
         let at_path = api::for_path(&self.workspace, &place("_probe"), access).await.map(drop);
@@ -245,19 +246,18 @@ impl Catalog {
                 }
             }
             checks.push(match info {
-                None => Check::missing(what, "it is not registered", register()),
+                None => Check::missing(what, "it is not registered", Some(register().into())),
                 Some(info) if !is_here => {
                     let message = format!(
                         "it is registered at {}, but is stored at {}",
                         info.storage_location,
                         place(table)
                     );
-                    let advice = format!(
-                        "DROP TABLE {}; then {}",
-                        name.quoted(table),
-                        register().unwrap_or_default()
-                    );
-                    Check::missing(what, message, Some(advice))
+                    let advice = CatalogHint::DropThenRegister {
+                        statement: format!("DROP TABLE {}", name.quoted(table)),
+                        schema: name.to_string(),
+                    };
+                    Check::missing(what, message, Some(advice.into()))
                 }
                 Some(info) => self.check_table(name, &info, what, may_write).await,
             });
@@ -319,8 +319,8 @@ impl Catalog {
         checks.push(if missing.is_empty() {
             Check::ok("views", format!("all {} are there", views.len()))
         } else {
-            let advice = format!("lakeplan --lake {name} catalog views");
-            Check::missing("views", format!("missing: {}", missing.join(", ")), Some(advice))
+            let advice = CatalogHint::CreateViews { schema: name.to_string() };
+            Check::missing("views", format!("missing: {}", missing.join(", ")), Some(advice.into()))
         });
     }
 
@@ -329,8 +329,8 @@ impl Catalog {
         match self.table(name, table).await {
             Err(err) => checks.push(Check::err(table, &err)),
             Ok(None) => {
-                let advice = format!("lakeplan --lake {name} catalog register --grant PRINCIPAL");
-                checks.push(Check::missing(table, "it is not registered", Some(advice)));
+                let advice = CatalogHint::RegisterInbox { schema: name.to_string() };
+                checks.push(Check::missing(table, "it is not registered", Some(advice.into())));
             }
             Ok(Some(_)) => {
                 let places = [
@@ -357,7 +357,7 @@ impl Catalog {
                 checks.push(Check::missing(
                     table,
                     "no principal has the privilege to write it",
-                    Some(grant),
+                    Some(grant.into()),
                 ));
             }
         }

@@ -30,9 +30,6 @@ pub fn missing(volume: &str) -> String {
     }
 }
 
-/// Message for a volume whose file system cannot create a name exclusively.
-pub const CANNOT_CREATE_ONCE: &str = "a volume cannot stop two writers from creating the same file, which a lake requires; use a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL";
-
 #[cfg(all(test, not(target_os = "macos")))]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ use std::error::Error as StdError;
 use super::error::{CloudError, causes};
 use super::location::{BucketLocation, Cloud};
 use super::settings::Source;
+use crate::domain::hint::{Hint, LakeHint};
 
 /// The part of the storage's response that is used.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -138,7 +139,7 @@ impl Answer {
         match about {
             About::NoBucket => CloudError::permanent(
                 format!("there is no {} {}", cloud.container(), place.bucket),
-                format!("create the {}, or specify another with --lake", cloud.container()),
+                LakeHint::CreateBucket { noun: cloud.container() },
             ),
             About::AccessKey => CloudError::permanent(
                 format!("{} does not know the access key ({message})", cloud.name()),
@@ -170,7 +171,7 @@ impl Answer {
             ),
             About::Token => {
                 let hint = if cloud == Cloud::S3 && source != Source::Catalog {
-                    "set AWS_SESSION_TOKEN to the one issued with the keys, or unset it"
+                    "set AWS_SESSION_TOKEN to the one issued with the keys, or unset it".into()
                 } else {
                     others(cloud, source)
                 };
@@ -247,12 +248,10 @@ impl Answer {
 }
 
 /// Explains how to obtain other credentials.
-fn others(cloud: Cloud, source: Source) -> &'static str {
+fn others(cloud: Cloud, source: Source) -> Hint {
     match source {
-        Source::Catalog => {
-            "Unity Catalog issued them; run lakeplan doctor --databricks to check their prerequisites"
-        }
-        Source::Machine | Source::Settings => cloud.credentials(),
+        Source::Catalog => LakeHint::CheckVendedCredentials.into(),
+        Source::Machine | Source::Settings => cloud.credentials().into(),
     }
 }
 
@@ -290,7 +289,7 @@ mod tests {
     #[test]
     fn each_answer_has_its_sentence_and_its_way_out() {
         for (status, body, says, hint, is_retryable) in [
-            ("404 Not Found", "<Code>NoSuchBucket</Code>", "no bucket team", "--lake", false),
+            ("404 Not Found", "<Code>NoSuchBucket</Code>", "no bucket team", "CreateBucket", false),
             (
                 "403 Forbidden",
                 "<Code>InvalidAccessKeyId</Code><AWSAccessKeyId>canary</AWSAccessKeyId>",
@@ -333,13 +332,13 @@ mod tests {
             ("418 I'm a teapot", "<Code>canary but no code</Code>", "418", "AWS_", false),
         ] {
             let err = explain("s3://team/lake", &answered(status, body));
+            let advice = format!("{:?}", err.hint());
             assert!(
-                err.to_string().contains(says) && err.hint().contains(hint),
-                "{status} {body}: {err}; {}",
-                err.hint()
+                err.to_string().contains(says) && advice.contains(hint),
+                "{status} {body}: {err}; {advice}"
             );
             assert_eq!(err.is_retryable(), is_retryable, "{status} {body}");
-            assert!(!format!("{err}{}", err.hint()).contains("canary"), "{err}");
+            assert!(!format!("{err}{advice}").contains("canary"), "{err}");
         }
     }
 
@@ -374,7 +373,8 @@ mod tests {
                 Answer::of(&object_store::Error::Generic { store: "S3", source: message.into() })
                     .err(&place, Source::Machine);
             assert!(
-                err.to_string().contains("no credentials") && err.hint().contains(hint),
+                err.to_string().contains("no credentials")
+                    && format!("{:?}", err.hint()).contains(hint),
                 "{err}"
             );
             assert!(!err.is_retryable());

@@ -4,26 +4,28 @@ use std::error::Error as StdError;
 
 use thiserror::Error;
 
+use crate::domain::hint::Hint;
+
 /// Reason why a cloud location is unusable, permanently or for now.
 #[derive(Clone, Debug, Error)]
 #[error("{what}")]
 pub struct CloudError {
     what: String,
-    hint: String,
+    hint: Hint,
     /// Whether repeating the command may succeed.
     is_retryable: bool,
 }
 
 impl CloudError {
-    pub fn permanent(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn permanent(what: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self { what: what.into(), hint: hint.into(), is_retryable: false }
     }
 
-    pub(super) fn transient(what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn transient(what: impl Into<String>, hint: impl Into<Hint>) -> Self {
         Self { is_retryable: true, ..Self::permanent(what, hint) }
     }
 
-    pub fn hint(&self) -> &str {
+    pub fn hint(&self) -> &Hint {
         &self.hint
     }
 

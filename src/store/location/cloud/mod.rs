@@ -191,7 +191,7 @@ mod tests {
         let environment =
             environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let err = open(&Url::parse(url).unwrap(), environment).unwrap_err();
-        (err.to_string(), err.hint().unwrap())
+        (err.to_string(), format!("{:?}", err.hint().unwrap()))
     }
 
     const KEYS: [(&str, &str); 2] =

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::error::CloudError;
 use super::location::{BucketLocation, Cloud};
+use crate::domain::hint::LakeHint;
 use crate::store::error::StoreError;
 
 /// The settings that concern a location, by the lower-case names of the storage client.
@@ -293,9 +294,7 @@ fn refuse(small: &str, name: &str, value: &str) -> Result<(), CloudError> {
     match REFUSED.iter().find(refused) {
         Some((_, _, why)) => Err(CloudError::permanent(
             format!("{name} {why}"),
-            format!(
-                "unset {name}; the bucket must support conditional puts, as S3 does, and lakeplan init checks this"
-            ),
+            LakeHint::UnsetVariable { name: name.to_owned() },
         )),
         None => Ok(()),
     }

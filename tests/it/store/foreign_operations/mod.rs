@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{FutureExt, TryStreamExt};
 use lakeplan::analytics::{Session, VIEWS};
+use lakeplan::cli::hint::hint_text;
 use lakeplan::domain::state::ProjectState;
 use lakeplan::store::backup::copy;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -218,7 +219,8 @@ async fn check_recovery(
     assert!(!found.iter().any(is_foreign), "doctor reports another table: {found:?}");
     let loses =
         operations.contains(&Operation::VacuumAll) || operations.contains(&Operation::LoseEntries);
-    let gives_up = found.iter().find(|finding| finding.advice.contains("from a backup"));
+    let gives_up =
+        found.iter().find(|finding| hint_text(&finding.advice).contains("from a backup"));
     assert!(
         loses || gives_up.is_none(),
         "nothing is lost, but doctor asks for a backup: {gives_up:?}"
@@ -226,7 +228,7 @@ async fn check_recovery(
     // An unreadable lake reports an error, and only the backup is left.
     if let Err(err) = try_reading(&lake, expected).await {
         assert!(
-            found.iter().any(|finding| finding.advice.contains("backup")),
+            found.iter().any(|finding| hint_text(&finding.advice).contains("backup")),
             "{err}, but doctor finds {found:?}"
         );
         (lake, case_result) = (backup(before).await.unwrap(), CaseResult::Restored);
@@ -240,7 +242,7 @@ async fn check_recovery(
     if let Outcome::NotWritten { cause } = &outcome {
         let hint = cause.hint().unwrap_or_else(|| panic!("{cause} without a hint"));
         let advice = if matches!(cause, StoreError::Features { .. }) {
-            hint
+            hint_text(&hint).into_owned()
         } else {
             advice_with(&found, "backup")
         };
@@ -275,7 +277,7 @@ async fn check_recovery(
         else {
             break;
         };
-        lake = follow_advice(lake, finding.advice, &finding.place, before).await;
+        lake = follow_advice(lake, &hint_text(&finding.advice), &finding.place, before).await;
     }
     let store = open(&lake, clock(), 11).await.unwrap();
     store.fold().await.unwrap();
@@ -298,8 +300,9 @@ async fn check_recovery(
 }
 
 fn advice_with(found: &[Finding], word: &str) -> String {
-    let finding = found.iter().find(|finding| finding.advice.contains(word));
-    finding.unwrap_or_else(|| panic!("no advice with {word}: {found:?}")).advice.to_owned()
+    let finding = found.iter().find(|finding| hint_text(&finding.advice).contains(word));
+    let finding = finding.unwrap_or_else(|| panic!("no advice with {word}: {found:?}"));
+    hint_text(&finding.advice).into_owned()
 }
 
 /// Asserts that the lake has the same records as before.
@@ -320,10 +323,9 @@ async fn views_where_readable(
     table: &str,
     operations: &[Operation],
 ) {
-    if found
-        .iter()
-        .any(|finding| finding.what.contains("feature") || finding.advice.contains("from a backup"))
-    {
+    if found.iter().any(|finding| {
+        finding.what.contains("feature") || hint_text(&finding.advice).contains("from a backup")
+    }) {
         return;
     }
     store.fold().await.unwrap();
