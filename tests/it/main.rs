@@ -13,6 +13,7 @@ mod checked;
 mod circles;
 mod cli;
 mod clouds;
+mod command_names;
 mod corpora;
 mod crash;
 mod databricks;
