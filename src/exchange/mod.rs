@@ -1,4 +1,4 @@
-//! Input and output formats: patch sets as JSON, and their schema.
+//! Input and output formats: patch sets as JSON and their schema, and records as JSON.
 //!
 //! In scope: strict reading of input from people and programs, and writing of output. Out of scope:
 //! what a patch set means (`domain`) and which record `PAY-42` is (`service`). Output: values.
@@ -6,3 +6,4 @@
 pub mod json;
 pub mod patchset;
 pub mod schema;
+pub mod view;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::domain::id::PatchSetId;
-use crate::domain::patch::{Op, PatchSet};
+use crate::domain::patch::{Op, Patch, PatchSet, Placement};
 use crate::domain::record::{Entity, Fields};
 use crate::domain::value::{FieldValue, Kind, LongText, Name};
 use crate::domain::violation::{Rule, Violation};
@@ -66,6 +66,12 @@ impl RawPatch {
 impl Request {
     pub fn of(patches: Vec<RawPatch>) -> Self {
         Self { patches, ..Self::default() }
+    }
+
+    /// Returns a patch set as a request that anyone can send, so without its actor.
+    pub fn of_set(set: &PatchSet) -> Self {
+        let patches = set.patches.iter().map(RawPatch::from).collect();
+        Self { id: Some(set.id), actor: None, reason: set.reason.clone(), patches }
     }
 
     /// SHA-256 of the content, independent of its spelling: actor, reason and patches, with sorted
@@ -151,6 +157,23 @@ impl RawPatch {
             object.insert("place".to_owned(), place);
         }
         Value::Object(object)
+    }
+}
+
+impl From<&Patch> for RawPatch {
+    fn from(patch: &Patch) -> Self {
+        let place = patch.place.map(|place| match place {
+            Placement::First => RawPlacement::First,
+            Placement::Last => RawPlacement::Last,
+            Placement::After(id) => RawPlacement::After(id.to_string()),
+            Placement::Before(id) => RawPlacement::Before(id.to_string()),
+        });
+        Self {
+            fields: patch.fields.clone(),
+            place,
+            expect: patch.expect.clone(),
+            ..Self::of(patch.op, patch.entity, patch.id.to_string())
+        }
     }
 }
 
@@ -299,7 +322,10 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::id::{EntityId, TaskId};
+    use crate::domain::patch::Source;
     use serde_json::json;
+    use uuid::Uuid;
 
     #[test]
     fn every_error_of_the_form_is_reported_at_once() {
@@ -340,5 +366,43 @@ mod tests {
         );
         assert_ne!(one.hash(), other.hash());
         assert_eq!(Request::from_json(&same.to_json()).unwrap(), same);
+    }
+
+    #[test]
+    fn a_resolved_set_is_written_as_a_request_that_reads_back() {
+        let id = |number| Uuid::from_u128(number);
+        let patch = |number| Patch::new(Op::Move, Entity::Task, id(number), None);
+        let set = PatchSet {
+            id: PatchSetId::of(id(1)),
+            request_hash: [0; 32],
+            actor: Name::new("ana").unwrap(),
+            source: Source::Plan,
+            reason: LongText::new("plan of a.md").ok(),
+            patches: vec![
+                Patch::new(Op::Update, Entity::Task, id(2), None)
+                    .with("title", "a")
+                    .expecting("title", "b"),
+                patch(3).placed(Placement::First),
+                patch(4).placed(Placement::Last),
+                patch(5).placed(Placement::After(TaskId::of(id(3)))),
+                patch(6).placed(Placement::Before(TaskId::of(id(3)))),
+            ],
+            also: Vec::new(),
+        };
+        let text = |number: u128| id(number).to_string();
+        let moved = |number: u128, place: Value| json!({"op": "move", "entity": "task", "id": text(number), "place": place});
+        let written = Request::of_set(&set).to_json();
+        let expected = json!({
+            "id": text(1), "reason": "plan of a.md",
+            "patches": [
+                {"op": "update", "entity": "task", "id": text(2), "fields": {"title": "a"}, "expect": {"title": "b"}},
+                moved(3, json!("first")),
+                moved(4, json!("last")),
+                moved(5, json!({"after": text(3)})),
+                moved(6, json!({"before": text(3)})),
+            ],
+        });
+        assert_eq!(written, expected);
+        assert_eq!(Request::from_json(&written).unwrap(), Request::of_set(&set));
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::DateTime;
 use futures::TryStreamExt;
+use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::resolve::{name_of, resolve};
@@ -21,15 +22,21 @@ use crate::store::row::Stream;
 use crate::store::{Outcome, Scope, StoreError};
 
 /// A committed change.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Committed {
     /// For an inbox request, this may be the patch set of another row.
+    #[serde(rename = "patch_set_id")]
     pub id: PatchSetId,
     pub seq: u64,
     /// Whether the change was already committed, so that this was a repeat.
     pub repeated: bool,
-    /// Keys of the created projects and tasks.
+    /// Keys of the created projects and tasks, by id.
+    #[serde(serialize_with = "by_id")]
     pub keys: Vec<(Uuid, String)>,
+}
+
+fn by_id<S: Serializer>(keys: &[(Uuid, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(keys.iter().map(|(id, key)| (id, key)))
 }
 
 impl Service {
@@ -189,4 +196,23 @@ fn check_not_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> 
         }
     }
     if violations.is_empty() { Ok(()) } else { Err(ServiceError::Refused(violations)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::EntityId;
+    use serde_json::json;
+
+    #[test]
+    fn a_committed_change_states_the_new_keys_by_id() {
+        let id = PatchSetId::of(Uuid::from_u128(1));
+        let keys = vec![(Uuid::from_u128(2), "PAY-1".to_owned())];
+        let done = json!(Committed { id, seq: 7, repeated: false, keys });
+        let expected = json!({
+            "patch_set_id": "00000000-0000-0000-0000-000000000001", "seq": 7, "repeated": false,
+            "keys": {"00000000-0000-0000-0000-000000000002": "PAY-1"},
+        });
+        assert_eq!(done, expected);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::change::Committed;
 use super::{RequestContext, Service, ServiceError, find};
 use crate::domain::id::EntityId;
@@ -22,11 +24,14 @@ use crate::store::Scope;
 const MAX_ATTEMPTS: usize = 5;
 
 /// A completed task, and what remains to be completed.
+#[derive(Clone, Debug, Serialize)]
 pub struct Completed {
+    #[serde(flatten)]
     pub done: Committed,
     pub completed_parts: Vec<TaskKey>,
     pub open_parts: Vec<TaskKey>,
     /// The parent task, if this was its last open subtask.
+    #[serde(rename = "last_part_of")]
     pub whole: Option<TaskKey>,
 }
 

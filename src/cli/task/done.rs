@@ -25,10 +25,7 @@ pub(super) fn reply(task: &str, completed: &Completed) -> Reply {
             .text
             .push_str(&format!("\nnext: lakeplan task done {whole}, as all its parts are closed"));
     }
-    let keys = |keys: &[TaskKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
-    reply.json["completed_parts"] = json!(keys(&completed.completed_parts));
-    reply.json["open_parts"] = json!(keys(&completed.open_parts));
-    reply.json["last_part_of"] = json!(completed.whole.as_ref().map(ToString::to_string));
+    reply.json = json!(completed);
     reply
 }
 
