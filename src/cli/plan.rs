@@ -7,7 +7,7 @@ mod tree;
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) use diagnostics::{counts, reason};
 pub(super) use difference::difference;
@@ -21,12 +21,12 @@ use super::context::request_by;
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::domain::id::PatchSetId;
-use crate::domain::patch::Patch;
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
-use crate::planning::replan::report::{Item, Mark};
+use crate::planning::replan::report::Mark;
 use crate::service::change::Committed;
 use crate::service::plan::{PlanRequest, Preview};
+use crate::service::plan_view::PlanView;
 
 /// Turn a description into a plan, or update the plan from it.
 ///
@@ -104,7 +104,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let text = page(&preview, &request, done.as_ref(), shown);
     let text = format!("{text}\n{}", next(&args, &preview, done.as_ref()));
     let of = |mark| preview.report.count(mark, Entity::Task);
-    let reply = Reply::new(whole(&preview, done.as_ref(), args.yes), text);
+    let reply = Reply::new(whole(&preview, done.as_ref()), text);
     let reply = done
         .iter()
         .fold(reply, |reply, done| reply.standing(format!("seq {} is committed", done.seq)));
@@ -232,58 +232,13 @@ fn next(args: &Args, preview: &Preview, done: Option<&Committed>) -> String {
     format!("\nnothing is written yet; run with --yes to write{tail}")
 }
 
-fn item(item: &Item) -> Value {
-    let mut json = json!(item);
-    if let Some(reason) = reason_of(item) {
-        json["reason"] = reason.into();
-    }
-    json
-}
-
-/// Returns the full result as JSON.
-fn whole(preview: &Preview, done: Option<&Committed>, asked: bool) -> Value {
-    let project = preview.after.project(preview.project).and_then(ProjectState::project);
-    let tasks = preview.after.project(preview.project);
-    let rows = preview.report.rows.iter().map(|row| {
-        let key = row.task.and_then(|id| tasks?.task(id)).map(|task| task.key.to_string());
-        json!({"row": row.key, "task": key, "id": row.task})
-    });
-    json!({
-        "project": project.map(|project| project.key.to_string()),
-        "is_new": preview.is_new,
-        "applied": asked && done.is_some(),
-        "seq": done.map(|done| done.seq),
-        "repeated": done.is_some_and(|done| done.repeated),
-        "plan": preview.plan,
-        "report": {
-            "items": preview.report.items.iter().map(item).collect::<Vec<_>>(),
-            "rows": rows.collect::<Vec<_>>(),
-            "shifted": preview.report.shifted,
-            "unchanged": preview.report.unchanged,
-        },
-        "patch_set": {
-            "id": preview.set.id.to_string(),
-            "reason": preview.set.reason.as_ref().map(ToString::to_string),
-            "patches": preview.set.patches.iter().map(patch).collect::<Vec<_>>(),
-        },
-    })
-}
-
-/// Formats a patch as `lakeplan apply` reads it.
-fn patch(patch: &Patch) -> Value {
-    use crate::domain::patch::Placement;
-    let mut json = json!({"op": patch.op.as_str(), "entity": patch.entity.as_str(), "id": patch.id.to_string()});
-    for (part, fields) in [("fields", &patch.fields), ("expect", &patch.expect)] {
-        if !fields.is_empty() {
-            json[part] = Value::Object(fields.clone());
+/// Returns the full result as JSON, with the reasons in the words of the command line.
+fn whole(preview: &Preview, done: Option<&Committed>) -> Value {
+    let mut json = json!(PlanView::of(preview, done));
+    for (index, item) in preview.report.items.iter().enumerate() {
+        if let (Some(reason), Some(_)) = (reason_of(item), &item.hint) {
+            json["report"]["items"][index]["reason"] = reason.into();
         }
-    }
-    match patch.place {
-        None => {}
-        Some(Placement::First) => json["place"] = "first".into(),
-        Some(Placement::Last) => json["place"] = "last".into(),
-        Some(Placement::After(id)) => json["place"] = json!({"after": id.to_string()}),
-        Some(Placement::Before(id)) => json["place"] = json!({"before": id.to_string()}),
     }
     json
 }
