@@ -7,7 +7,7 @@ mod tree;
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) use diagnostics::{counts, reason};
 pub(super) use difference::difference;

@@ -16,6 +16,7 @@ pub mod inbox;
 pub mod lake;
 pub mod mentions;
 pub mod plan;
+pub mod plan_folder;
 pub mod plan_view;
 pub mod preflight;
 pub mod repair;
