@@ -19,6 +19,7 @@ pub mod plan;
 pub mod plan_folder;
 pub mod plan_view;
 pub mod preflight;
+pub mod project_page;
 pub mod repair;
 pub mod resolve;
 mod scope;

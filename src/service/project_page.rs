@@ -1,0 +1,162 @@
+//! A project with its tasks and their timeline, as a page shows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::{Service, ServiceError, find};
+use crate::domain::id::TaskId;
+use crate::domain::key::{ProjectKey, TaskKey};
+use crate::domain::link::{DependencyType, TaskLink};
+use crate::domain::project::{Project, ProjectStatus};
+use crate::domain::state::{ProjectState, State};
+use crate::domain::task::{Priority, Task, TaskStatus};
+use crate::domain::time::{AsOf, Instant, Minutes, rfc3339};
+use crate::exchange::view::task::{effort, handle};
+use crate::planning::effort::Efforts;
+use crate::planning::timeline::{Basis, timeline};
+
+/// Data of a project's page. Tasks refer to each other by index, parents before their subtasks.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProjectPage {
+    pub seq: u64,
+    pub project: Option<PageProject>,
+    pub made_at: String,
+    pub today: NaiveDate,
+    pub open_work: Option<String>,
+    pub tasks: Vec<PageTask>,
+    pub links: Vec<PageLink>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct PageProject {
+    pub key: ProjectKey,
+    pub name: String,
+    pub status: ProjectStatus,
+    pub due: Option<NaiveDate>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct PageTask {
+    pub key: TaskKey,
+    pub title: String,
+    pub parent: Option<usize>,
+    pub status: TaskStatus,
+    pub priority: Option<Priority>,
+    pub assignee: Option<String>,
+    pub effort: Option<String>,
+    pub spent: Option<String>,
+    pub not_before: Option<NaiveDate>,
+    pub due: Option<NaiveDate>,
+    pub start: Option<NaiveDate>,
+    pub end: Option<NaiveDate>,
+    /// Reason for the start and the end.
+    pub basis: Option<&'static str>,
+}
+
+/// A dependency.
+#[derive(Clone, Debug, Serialize)]
+pub struct PageLink {
+    pub from: usize,
+    pub to: usize,
+    #[serde(rename = "type")]
+    pub dependency: DependencyType,
+    /// A text such as `+ 1d`; `None` for zero.
+    pub lag: Option<String>,
+}
+
+impl Service {
+    /// Returns the page of a project; of the only project if none is named.
+    pub async fn project_page(
+        &self,
+        project: Option<&str>,
+        as_of: Option<AsOf>,
+    ) -> Result<ProjectPage, ServiceError> {
+        let snapshot = match project {
+            None => self.read_only_project(as_of).await?,
+            Some(project) => self.read_projects_of(&[project], as_of).await?,
+        };
+        // A page of the past uses that time as now.
+        let now = as_of.map_or(self.clock.now(), |_| snapshot.at);
+        let state = &snapshot.state;
+        let project = match project {
+            None => find::only_project(state)?.0,
+            Some(name) => find::project(state, name)?.0,
+        };
+        Ok(page(state, project, snapshot.seq, now))
+    }
+}
+
+fn page(state: &State, project: &ProjectState, seq: u64, now: Instant) -> ProjectPage {
+    let efforts = Efforts::of(project);
+    let spans = timeline(project, now);
+    let tops = project.children(None);
+    let all = tops.flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
+    let tasks: Vec<&Arc<Task>> = all.filter(|task| task.is_live()).collect();
+    let places: BTreeMap<TaskId, usize> =
+        tasks.iter().enumerate().map(|(place, task)| (task.id, place)).collect();
+    let page_task = |task: &&Arc<Task>| {
+        let span = spans.get(&task.id);
+        PageTask {
+            key: task.key.clone(),
+            title: task.title.to_string(),
+            parent: task.parent_id.and_then(|id| places.get(&id).copied()),
+            status: task.status,
+            priority: task.priority,
+            assignee: task.assignee_id.map(|id| handle(state, id)),
+            effort: effort(task.estimate(), efforts.of_parts(task.id)),
+            spent: task.actual_minutes.map(|minutes| minutes.to_string()),
+            not_before: task.not_before,
+            due: task.due_date,
+            start: span.map(|span| span.start),
+            end: span.map(|span| span.end),
+            basis: span.map(|span| word(span.basis)),
+        }
+    };
+    let page_link = |link: &Arc<TaskLink>| {
+        Some(PageLink {
+            from: *places.get(&link.from_id)?,
+            to: *places.get(&link.to_id)?,
+            dependency: link.dependency,
+            lag: lag(link.lag_minutes.get()),
+        })
+    };
+    ProjectPage {
+        seq,
+        project: project.project().map(|project| PageProject::of(project)),
+        made_at: rfc3339(now),
+        today: now.date_naive(),
+        open_work: efforts.open().map(|open| open.rough()),
+        tasks: tasks.iter().map(page_task).collect(),
+        links: project.dependencies().filter_map(page_link).collect(),
+    }
+}
+
+impl PageProject {
+    fn of(project: &Project) -> Self {
+        Self {
+            key: project.key.clone(),
+            name: project.name.to_string(),
+            status: project.status,
+            due: project.due_date,
+        }
+    }
+}
+
+fn word(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Done => "done",
+        Basis::Underway => "underway",
+        Basis::Due => "due",
+        Basis::LaidOut => "laid_out",
+        Basis::Parts => "parts",
+    }
+}
+
+/// Formats a lag: `+ 1d`, `- 2h`; `None` for zero.
+fn lag(minutes: i64) -> Option<String> {
+    let amount = Minutes::new(u32::try_from(minutes.unsigned_abs()).unwrap_or(u32::MAX));
+    (minutes != 0).then(|| format!("{} {amount}", if minutes < 0 { "-" } else { "+" }))
+}
