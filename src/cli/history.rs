@@ -1,19 +1,13 @@
 mod sentence;
 
 use sentence::sentence;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::limit::at_least_one;
 use super::reply::count;
 use super::{CliError, Context, Reply};
-use crate::domain::any_record::AnyRecord;
-use crate::domain::record::Fields;
-use crate::domain::state::State;
-use crate::domain::time::{AsOf, rfc3339};
-use crate::service::history::{HistoryEntry, concerns, subject};
-use crate::service::{Service, ServiceError, find};
-use crate::store::row::Row;
-use crate::store::{Scope, Snapshot, StoreError};
+use crate::domain::time::AsOf;
+use crate::service::list::history::{HistoryPage, HistoryQuery};
 use crate::text::visible::visible_line;
 
 /// Show changes, newest first.
@@ -26,7 +20,7 @@ use crate::text::visible::visible_line;
 pub struct Args {
     /// Project or task.
     of: Option<String>,
-    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
+    #[arg(long, default_value_t = HistoryQuery::DEFAULT_LIMIT, value_parser = at_least_one)]
     limit: usize,
     /// Show only changes up to a seq, a date or a time, with the names of that time.
     #[arg(long, value_name = "SEQ|TIME")]
@@ -35,94 +29,34 @@ pub struct Args {
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
-    let reply = history_reply(&args, &app.service).await;
+    let query = HistoryQuery { of: args.of, limit: args.limit, as_of: args.as_of };
+    let page = app.service.list_changes(&query).await;
     app.close().await;
-    reply
+    let page = page?;
+    Ok(Reply::new(json!(page), text(&page, query.limit)))
 }
 
-async fn history_reply(args: &Args, service: &Service) -> Result<Reply, CliError> {
-    let words: Vec<&str> = args.of.iter().map(String::as_str).collect();
-    let Snapshot { seq, state, .. } = service.read_projects_of(&words, args.as_of).await?;
-    let (project, record) = match args.of.as_deref() {
-        None => (None, None),
-        Some(name) => match find::project(&state, name) {
-            Ok((_, project)) => (Some(project.id), None),
-            Err(_) => (None, Some(AnyRecord::Task(find::task(&state, name)?.clone()))),
-        },
-    };
-    // A task may have been in other projects.
-    let scope = project.map_or(Scope::All, |project| Scope::of([project]));
-    let mut past = service.past(&scope).await?;
-    let mut shown: Vec<HistoryEntry> = Vec::new();
-    let mut is_more = false;
-    while let Some(mut set) = past.next().await.map_err(ServiceError::from)? {
-        if set.seq > seq {
-            continue;
-        }
-        set.rows.retain(|row| concerns(row, project, record.as_ref()));
-        if set.rows.is_empty() {
-            continue;
-        }
-        if shown.len() == args.limit {
-            is_more = true;
-            break;
-        }
-        shown.push(set);
-    }
-    let state = service
-        .read(&Scope::of(shown.iter().flat_map(HistoryEntry::projects)), args.as_of)
-        .await?
-        .state;
+fn text(page: &HistoryPage, limit: usize) -> String {
     let mut lines = Vec::new();
-    let mut sets = Vec::new();
-    for past in &shown {
-        let reason = past
+    for set in &page.changes {
+        let reason = set
             .reason
             .as_ref()
             .map_or_else(String::new, |reason| format!("  {}", visible_line(reason.as_str())));
-        let at = past.at.format("%Y-%m-%d %H:%M:%S");
-        lines.push(format!("{}  {at}  {} ({}){reason}", past.seq, past.actor, past.source));
-        for row in past.rows.iter().take(5) {
-            let (before, after) = fields(row)?;
-            lines.push(format!("    {}", sentence(&state, row, &before, &after)));
+        let at = set.at.format("%Y-%m-%d %H:%M:%S");
+        lines.push(format!("{}  {at}  {} ({}){reason}", set.seq, set.actor, set.source));
+        for change in set.changes.iter().take(5) {
+            lines.push(format!("    {}", sentence(&page.state, change)));
         }
-        if past.rows.len() > 5 {
-            lines.push(format!("    and {} more", count(past.rows.len() - 5, "change")));
+        if set.changes.len() > 5 {
+            lines.push(format!("    and {} more", count(set.changes.len() - 5, "change")));
         }
-        sets.push(set_json(&state, past)?);
     }
-    if is_more {
+    if page.has_more {
         lines.push(format!(
             "there are earlier ones; use --limit {} to show more",
-            args.limit.saturating_mul(5)
+            limit.saturating_mul(5)
         ));
     }
-    let text = if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") };
-    Ok(Reply::new(json!({"seq": seq, "changes": sets, "more": is_more}), text))
-}
-
-fn set_json(state: &State, past: &HistoryEntry) -> Result<Value, CliError> {
-    let rows = past.rows.iter().map(|row| row_json(state, row)).collect::<Result<Vec<_>, _>>()?;
-    Ok(json!({
-        "seq": past.seq, "patch_set_id": past.id.to_string(), "at": rfc3339(past.at), "actor": past.actor,
-        "source": past.source, "reason": past.reason, "changes": rows,
-    }))
-}
-
-fn row_json(state: &State, row: &Row) -> Result<Value, CliError> {
-    let (before, after) = fields(row)?;
-    Ok(json!({
-        "op": row.op, "entity": row.entity, "id": row.entity_id.to_string(), "name": subject(state, row),
-        "erased": row.is_erased(),
-        "before": before, "after": after,
-    }))
-}
-
-/// Returns the touched fields of a row before and after the change.
-fn fields(row: &Row) -> Result<(Fields, Fields), ServiceError> {
-    let damaged = |err: serde_json::Error| StoreError::Damaged {
-        path: format!("journal row {}.{}", row.seq, row.ordinal),
-        what: err.to_string(),
-    };
-    Ok((row.before_fields().map_err(damaged)?, row.after_fields().map_err(damaged)?))
+    if lines.is_empty() { "nothing yet".to_owned() } else { lines.join("\n") }
 }

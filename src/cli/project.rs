@@ -1,5 +1,5 @@
 use chrono::NaiveDate;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::context::request_by;
 use super::reply::{count, table_without_empty_columns};
@@ -7,11 +7,13 @@ use super::{CliError, Context, Reply, show};
 use crate::domain::patch::Op;
 use crate::domain::project::ProjectStatus;
 use crate::domain::record::Entity;
-use crate::domain::state::{ProjectState, State};
-use crate::domain::task_counts::{TaskCount, TaskCounts};
+use crate::domain::task_counts::TaskCounts;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
+use crate::exchange::view::record::ProjectView;
+use crate::exchange::view::task::handle;
 use crate::service::find;
+use crate::service::list::projects::{ProjectList, ProjectQuery};
 
 /// Create, list, show, update, delete and restore projects.
 #[derive(Debug, clap::Args)]
@@ -117,16 +119,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             show::done(&done, format!("project {key}: {name}"))
         }
         Verb::List { all, as_of } => {
-            let (state, task_counts) = service.task_counts(as_of).await?;
-            list(&state, &task_counts, all)
+            list(&service.list_projects(&ProjectQuery { archived: all, as_of }).await?)
         }
         Verb::Show { project, as_of } => {
             let state = service.read_projects_of(&[&project], as_of).await?.state;
             let (_, project) = find::project(&state, &project)?;
-            let mut json = show::record_json(project.as_ref(), project.id.to_string());
-            let TaskCount { open, closed, .. } = TaskCounts::of(&state).project(project.id);
-            json.insert("open_tasks".to_owned(), json!(open));
-            json.insert("closed_tasks".to_owned(), json!(closed));
+            let view = ProjectView::of(project, TaskCounts::of(&state).project(project.id));
+            let (open, closed) = (view.open_tasks, view.closed_tasks);
             let mut text = format!(
                 "{}  {}\n  status       {}\n  tasks        {open} open, {closed} closed",
                 project.key, project.name, project.status
@@ -137,7 +136,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 }
             }
             if let Some(owner) = project.owner {
-                text.push_str(&format!("\n  owner        {}", show::handle(&state, owner)));
+                text.push_str(&format!("\n  owner        {}", handle(&state, owner)));
             }
             if project.deleted_at.is_some() {
                 text.push_str("\n  deleted");
@@ -145,7 +144,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             if let Some(description) = &project.description {
                 text.push_str(&format!("\n\n{description}"));
             }
-            Reply::new(Value::Object(json), text)
+            Reply::new(json!(view), text)
         }
         Verb::Update { project, name, fields } => {
             let mut patch =
@@ -185,36 +184,25 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-fn list(state: &State, task_counts: &TaskCounts, all: bool) -> Reply {
-    let shown = state.projects().filter_map(ProjectState::project).filter(|project| {
-        project.deleted_at.is_none() && (all || project.status != ProjectStatus::Archived)
-    });
-    let (mut rows, mut json) = (Vec::new(), Vec::new());
-    for project in shown {
-        let TaskCount { open, closed, .. } = task_counts.project(project.id);
-        rows.push(vec![
+fn list(listed: &ProjectList) -> Reply {
+    let row = |view: &ProjectView| {
+        let project = &view.project;
+        vec![
             project.key.to_string(),
             project.name.to_string(),
             project.status.to_string(),
-            open.to_string(),
-            closed.to_string(),
+            view.open_tasks.to_string(),
+            view.closed_tasks.to_string(),
             project.due_date.map_or_else(String::new, |day| day.to_string()),
-        ]);
-        let mut record = show::record_json(project.as_ref(), project.id.to_string());
-        record.insert("open_tasks".to_owned(), json!(open));
-        record.insert("closed_tasks".to_owned(), json!(closed));
-        json.push(Value::Object(record));
-    }
-    if rows.is_empty() {
-        return Reply::new(
-            json!({"projects": []}),
-            "no projects yet; create one with lakeplan project create NAME",
-        );
-    }
-    let total = count(rows.len(), "project");
-    let text = format!(
-        "{}\n{total}",
-        table_without_empty_columns(&["key", "name", "status", "open", "closed", "due"], rows)
-    );
-    Reply::new(json!({"projects": json}), text)
+        ]
+    };
+    let rows: Vec<Vec<String>> = listed.projects.iter().map(row).collect();
+    let text = if rows.is_empty() {
+        "no projects yet; create one with lakeplan project create NAME".to_owned()
+    } else {
+        let total = count(rows.len(), "project");
+        let header = ["key", "name", "status", "open", "closed", "due"];
+        format!("{}\n{total}", table_without_empty_columns(&header, rows))
+    };
+    Reply::new(json!(listed), text)
 }

@@ -1,70 +1,23 @@
-//! Renders records: as JSON for programs, as lines and trees for people.
+//! Renders records as lines and trees for people.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use crate::domain::id::UserId;
-use crate::domain::record::Record;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::{Minutes, rfc3339};
+use crate::exchange::view::task::{TaskView, effort, handle};
 use crate::planning::effort::Efforts;
 use crate::service::change::Committed;
 
 use super::reply::Reply;
 
-/// Returns every field of a record, absent ones as null.
-pub fn record_json<R: Record>(record: &R, id: String) -> Map<String, Value> {
-    let fields = R::FIELDS
-        .iter()
-        .map(|field| (field.name.to_owned(), record.get(field.name).unwrap_or_default()));
-    std::iter::once(("id".to_owned(), Value::from(id))).chain(fields).collect()
-}
-
-/// Returns a task with the names of the records that it refers to.
-pub fn task_json(state: &State, task: &Task) -> Value {
-    let mut json = record_json(task, task.id.to_string());
-    let project = state.project(task.project_id);
-    let name = project.and_then(ProjectState::project).map(|project| project.key.to_string());
-    let parent =
-        task.parent_id.and_then(|id| project?.task(id)).map(|parent| parent.key.to_string());
-    json.insert("project".to_owned(), json!(name));
-    json.insert("parent".to_owned(), json!(parent));
-    json.insert("assignee".to_owned(), json!(task.assignee_id.map(|id| handle(state, id))));
-    Value::Object(json)
-}
-
-/// Like [`task_json`], with the total estimate of its subtasks as `estimate_of_parts`.
-pub fn whole_task_json(state: &State, task: &Task, efforts: &Efforts) -> Value {
-    let mut json = task_json(state, task);
-    if let Value::Object(json) = &mut json {
-        json.insert("estimate_of_parts".to_owned(), json!(efforts.of_parts(task.id)));
-    }
-    json
-}
-
-pub fn handle(state: &State, id: UserId) -> String {
-    state.user(id).map_or_else(|| id.to_string(), |user| format!("@{}", user.handle))
-}
-
 /// Formats a task: `PAY-7  Title  [in_progress]  2h to 4h  @ana  due 2026-12-01`.
-pub fn task_line(state: &State, task: &Task) -> String {
-    line(state, task, task.estimate().map(|estimate| estimate.to_string()))
+pub fn task_line(view: &TaskView) -> String {
+    let effort = view.task.estimate().map(|estimate| estimate.to_string());
+    line(&view.task, view.assignee.as_deref(), effort)
 }
 
-/// Effort of a task: its own estimate, and the sum of its subtasks (Σ) if it has no estimate or a
-/// lower one.
-pub fn effort(task: &Task, efforts: &Efforts) -> Option<String> {
-    let parts = efforts.of_parts(task.id).map(|parts| (parts, format!("Σ {}", parts.rough())));
-    match (task.estimate(), parts) {
-        (Some(own), Some((parts, sum))) if parts.likely > own.likely => {
-            Some(format!("{own} (its parts {sum})"))
-        }
-        (Some(own), _) => Some(own.to_string()),
-        (None, parts) => parts.map(|(_, sum)| sum),
-    }
-}
-
-fn line(state: &State, task: &Task, effort: Option<String>) -> String {
+fn line(task: &Task, assignee: Option<&str>, effort: Option<String>) -> String {
     let mut line = format!("{}  {}", task.key, task.title);
     if task.status != TaskStatus::Pending {
         line.push_str(&format!("  [{}]", task.status));
@@ -72,8 +25,8 @@ fn line(state: &State, task: &Task, effort: Option<String>) -> String {
     if let Some(effort) = effort {
         line.push_str(&format!("  {effort}"));
     }
-    if let Some(assignee) = task.assignee_id {
-        line.push_str(&format!("  {}", handle(state, assignee)));
+    if let Some(assignee) = assignee {
+        line.push_str(&format!("  {assignee}"));
     }
     if let Some(due) = task.due_date {
         line.push_str(&format!("  due {due}"));
@@ -111,7 +64,9 @@ pub fn tree(
                 (false, false) => "│  ",
             });
         }
-        text.push_str(&line(state, task, effort(task, efforts)));
+        let assignee = task.assignee_id.map(|id| handle(state, id));
+        let effort = effort(task.estimate(), efforts.of_parts(task.id));
+        text.push_str(&line(task, assignee.as_deref(), effort));
         let waits: Vec<String> = project
             .links_at(task.id)
             .filter(|link| {
@@ -233,11 +188,8 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
 
 /// Builds the reply to a change.
 pub fn done(done: &Committed, text: impl Into<String>) -> Reply {
-    let keys: Map<String, Value> =
-        done.keys.iter().map(|(id, key)| (id.to_string(), Value::from(key.as_str()))).collect();
-    let json = json!({"seq": done.seq, "patch_set_id": done.id.to_string(), "repeated": done.repeated, "keys": keys});
     let text = text.into();
     let mark = if done.repeated { "was done before" } else { "done" };
-    Reply::new(json, format!("{text}  ({mark}, seq {})", done.seq))
+    Reply::new(json!(done), format!("{text}  ({mark}, seq {})", done.seq))
         .standing(format!("seq {} is committed", done.seq))
 }

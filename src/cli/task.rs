@@ -13,6 +13,7 @@ use crate::domain::task::TaskStatus;
 use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::{FieldValue, Title};
 use crate::exchange::patchset::{RawPatch, RawPlacement, Request};
+use crate::exchange::view::task::SizedTaskView;
 use crate::planning::effort::Efforts;
 use crate::planning::split::Part;
 use crate::service::{Service, ServiceError, find};
@@ -189,7 +190,8 @@ async fn answer(verb: Verb, app: &App) -> Result<Reply, CliError> {
                 .ok_or_else(|| ServiceError::input("project", "is not there"))?;
             let efforts = Efforts::of(project);
             let page = show::task_page(&state, project, task, &efforts);
-            Reply::new(show::whole_task_json(&state, task, &efforts), page)
+            let view = SizedTaskView::of(&state, task, efforts.of_parts(task.id));
+            Reply::new(json!(view), page)
         }
         Verb::Tree { root, depth, as_of } => tree(service, root, depth, as_of).await?,
         Verb::Create { title, project, parent, depends_on, place, words } => {
@@ -311,50 +313,25 @@ async fn tree(
     depth: u8,
     as_of: Option<AsOf>,
 ) -> Result<Reply, CliError> {
-    let snapshot = match &root {
-        None => service.read_only_project(as_of).await?,
-        Some(root) => service.read_projects_of(&[root], as_of).await?,
-    };
-    let state = &snapshot.state;
-    let (project, task) = match &root {
-        None => (find::only_project(state)?.0, None),
-        Some(name) => match find::project(state, name) {
-            Ok((project, _)) => (project, None),
-            Err(_) => {
-                let task = find::task(state, name)?;
-                let project = state
-                    .project(task.project_id)
-                    .ok_or_else(|| ServiceError::input("project", "is not there"))?;
-                (project, Some(task.as_ref()))
-            }
-        },
-    };
-    let efforts = Efforts::of(project);
-    let tasks: Vec<Value> = match task {
-        Some(task) => std::iter::once(task)
-            .chain(project.descendants(task.id).into_iter().map(AsRef::as_ref))
-            .map(|task| show::whole_task_json(state, task, &efforts))
-            .collect(),
-        None => project
-            .children(None)
-            .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)))
-            .filter(|task| task.is_live())
-            .map(|task| show::whole_task_json(state, task, &efforts))
-            .collect(),
-    };
-    let open = efforts.open().filter(|_| task.is_none());
-    let work = open.map(|open| format!("  {} of open work", open.rough())).unwrap_or_default();
+    let listed = service.task_tree(root.as_deref(), as_of).await?;
+    let state = &listed.state;
+    let project = state
+        .project(listed.project)
+        .ok_or_else(|| ServiceError::input("project", "is not there"))?;
+    let task = listed.root.and_then(|root| project.task(root)).map(AsRef::as_ref);
+    let tree = show::tree(state, project, task, depth, &Efforts::of(project));
+    let work = listed.open_work.map(|open| format!("  {} of open work", open.rough()));
+    let work = work.unwrap_or_default();
     let head = project
         .project()
         .map(|project| format!("{}  {}{work}\n", project.key, project.name))
         .unwrap_or_default();
-    let tree = show::tree(state, project, task, depth, &efforts);
     let text = match (task, tree.is_empty()) {
         (Some(_), _) => tree,
         (None, false) => format!("{head}{tree}"),
         (None, true) => format!("{head}no tasks yet; create one with lakeplan task create TITLE"),
     };
-    Ok(Reply::new(json!({"seq": snapshot.seq, "open_work": open, "tasks": tasks}), text))
+    Ok(Reply::new(json!(listed), text))
 }
 
 struct Create {

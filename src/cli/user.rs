@@ -1,16 +1,16 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::context::request_by;
 use super::reply::{count, table_without_empty_columns};
 use super::{CliError, Context, Reply, show};
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
-use crate::domain::state::State;
-use crate::domain::task_counts::{TaskCount, TaskCounts};
 use crate::domain::time::{AsOf, Minutes};
-use crate::domain::value::FieldValue;
+use crate::domain::value::{FieldValue, Name};
 use crate::exchange::patchset::{RawPatch, Request};
+use crate::exchange::view::record::{self, UserView};
 use crate::service::find;
+use crate::service::list::users::UserList;
 use crate::store::Scope;
 
 /// Manage the people and agents who do the work.
@@ -97,14 +97,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 .apply(RawPatch::new(Op::Create, Entity::User).with("handle", handle.as_str()));
             show::done(&change(patch).await?, format!("@{handle} added"))
         }
-        Verb::List { as_of } => {
-            let (state, task_counts) = service.task_counts(as_of).await?;
-            list(&state, &task_counts)
-        }
+        Verb::List { as_of } => list(&service.list_users(as_of).await?),
         Verb::Show { user, as_of } => {
             let state = service.read(&Scope::outline(), as_of).await?.state;
             let user = find::user(&state, &user)?;
-            let json = show::record_json(user.as_ref(), user.id.to_string());
             let mut text = format!("@{}", user.handle);
             for (name, value) in [("name", &user.name), ("email", &user.email)] {
                 if let Some(value) = value {
@@ -117,7 +113,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             if let Some(day) = user.day_minutes {
                 text.push_str(&format!("\n  day          {day}"));
             }
-            Reply::new(Value::Object(json), text)
+            Reply::new(json!(record::fields(user.as_ref())), text)
         }
         Verb::Update { user, handle, fields } => {
             let mut patch = fields.apply(RawPatch::of(Op::Update, Entity::User, user.as_str()));
@@ -143,33 +139,22 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-fn list(state: &State, task_counts: &TaskCounts) -> Reply {
-    let (mut rows, mut json) = (Vec::new(), Vec::new());
-    for user in state.users().filter(|user| user.deleted_at.is_none()) {
-        let TaskCount { open, work, .. } = task_counts.user(user.id);
-        let text = |value: &Option<crate::domain::value::Name>| {
-            value.as_ref().map(|value| value.to_string()).unwrap_or_default()
-        };
-        rows.push(vec![
-            format!("@{}", user.handle),
-            text(&user.name),
-            text(&user.email),
-            open.to_string(),
-            work.to_string(),
-        ]);
-        let mut record = show::record_json(user.as_ref(), user.id.to_string());
-        record.insert("open_tasks".to_owned(), json!(open));
-        record.insert("open_minutes".to_owned(), json!(work));
-        json.push(Value::Object(record));
-    }
-    if rows.is_empty() {
-        return Reply::new(
-            json!({"users": []}),
-            "no users yet; add one with lakeplan user add HANDLE",
-        );
-    }
-    Reply::new(
-        json!({"users": json}),
-        table_without_empty_columns(&["handle", "name", "email", "open", "likely work"], rows),
-    )
+fn list(listed: &UserList) -> Reply {
+    let text = |value: &Option<Name>| value.as_ref().map(Name::to_string).unwrap_or_default();
+    let row = |view: &UserView| {
+        vec![
+            format!("@{}", view.user.handle),
+            text(&view.user.name),
+            text(&view.user.email),
+            view.open_tasks.to_string(),
+            view.open_minutes.to_string(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = listed.users.iter().map(row).collect();
+    let text = if rows.is_empty() {
+        "no users yet; add one with lakeplan user add HANDLE".to_owned()
+    } else {
+        table_without_empty_columns(&["handle", "name", "email", "open", "likely work"], rows)
+    };
+    Reply::new(json!(listed), text)
 }

@@ -204,7 +204,8 @@ impl Service {
     }
 }
 
-fn change(row: &Row) -> Result<Change, StoreError> {
+/// Returns the change that a row records.
+pub(super) fn change(row: &Row) -> Result<Change, StoreError> {
     let damaged = |err: serde_json::Error| StoreError::Damaged {
         path: format!("journal row {}.{}", row.seq, row.ordinal),
         what: err.to_string(),

@@ -14,6 +14,7 @@ pub mod find;
 pub mod history;
 pub mod inbox;
 pub mod lake;
+pub mod list;
 pub mod mentions;
 pub mod plan;
 pub mod plan_folder;

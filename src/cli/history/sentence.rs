@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::super::{reply::count, show};
+use super::super::reply::count;
 use crate::domain::id::{ProjectId, TaskId, UserId};
 use crate::domain::patch::Op;
 use crate::domain::record::Fields;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::time::Minutes;
-use crate::service::history::subject;
-use crate::store::row::Row;
+use crate::exchange::view::change::ChangeView;
+use crate::exchange::view::task::handle;
 
 /// Fields that are not shown: those that follow from a change, and those for programs.
 const QUIET: [&str; 8] = [
@@ -25,17 +25,17 @@ const QUIET: [&str; 8] = [
 /// Shown as one range.
 const ESTIMATE: [&str; 3] = ["estimate_low", "estimate_likely", "estimate_high"];
 
-/// Describes a row, whose touched fields were `before` and are `after`: `update PAY-3: status
-/// pending -> review`.
-pub fn sentence(state: &State, row: &Row, before: &Fields, after: &Fields) -> String {
-    let mut rendered = format!("{} {}", row.op, subject(state, row));
-    if row.op == Op::Erase {
+/// Describes a change: `update PAY-3: status pending -> review`.
+pub fn sentence(state: &State, change: &ChangeView) -> String {
+    let after = &change.after;
+    let mut rendered = format!("{} {}", change.op, change.name);
+    if change.op == Op::Erase {
         let rows = after.get("rows").and_then(Value::as_array).map_or(0, Vec::len);
         rendered.push_str(&format!(": values of {}", count(rows, "earlier change")));
-    } else if row.is_erased() {
+    } else if change.erased {
         rendered.push_str(": erased");
-    } else if row.op == Op::Update {
-        let parts = changes(state, before, after);
+    } else if change.op == Op::Update {
+        let parts = changes(state, &change.before, after);
         // Names fields for programs too, so that no change looks empty.
         let quiet = || {
             after.keys().filter(|field| !QUIET[..7].contains(&field.as_str())).cloned().collect()
@@ -93,7 +93,7 @@ fn minutes(value: &Value) -> Option<u32> {
 
 fn shown(state: &State, field: &str, value: &Value) -> String {
     let name = |text: &str| match field {
-        "assignee_id" => text.parse::<UserId>().ok().map(|id| show::handle(state, id)),
+        "assignee_id" => text.parse::<UserId>().ok().map(|id| handle(state, id)),
         "parent_id" => {
             text.parse::<TaskId>().ok().and_then(|id| Some(state.task(id)?.key.to_string()))
         }

@@ -10,6 +10,7 @@ use crate::cli::reply::count;
 use crate::domain::id::{EntityId, TaskId, UserId};
 use crate::domain::record::Entity;
 use crate::domain::time::Minutes;
+use crate::exchange::view::task::handle;
 use crate::planning::replan::report::{FieldChange, Item, Mark};
 use crate::service::plan::Preview;
 
@@ -175,9 +176,9 @@ fn shown_value(preview: &Preview, field: &str, value: &Value) -> String {
     let text = value.as_str();
     match (field, text) {
         (_, None) if value.is_null() => "none".to_owned(),
-        ("assignee_id", Some(id)) => id
-            .parse::<UserId>()
-            .map_or_else(|_| id.to_owned(), |id| crate::cli::show::handle(&preview.after, id)),
+        ("assignee_id", Some(id)) => {
+            id.parse::<UserId>().map_or_else(|_| id.to_owned(), |id| handle(&preview.after, id))
+        }
         ("parent_id", Some(id)) => {
             id.parse::<TaskId>().map_or_else(|_| id.to_owned(), |id| key(preview, id))
         }

@@ -6,6 +6,7 @@ use super::story::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
 use crate::cli::plan::{Shown, counts, cut, difference, effort, keys, reason, wrap};
 use crate::cli::show;
 use crate::domain::state::{ProjectState, State};
+use crate::exchange::view::task::TaskView;
 use crate::planning::plan::{Node, ProblemCode, SkipReason};
 use crate::service::find;
 
@@ -100,7 +101,9 @@ pub(super) fn text(story: &Story) -> String {
 }
 
 fn task(state: &State, key: &str) -> String {
-    find::task(state, key).map(|task| show::task_line(state, task)).unwrap_or_default()
+    find::task(state, key)
+        .map(|task| show::task_line(&TaskView::of(state, task)))
+        .unwrap_or_default()
 }
 
 /// Returns lines of the description, each next to the task it became.
