@@ -7,7 +7,6 @@ use super::{CliError, Context, Reply, show};
 use crate::domain::patch::Op;
 use crate::domain::project::ProjectStatus;
 use crate::domain::record::Entity;
-use crate::domain::task_counts::TaskCounts;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::{RawPatch, Request};
 use crate::exchange::view::record::ProjectView;
@@ -122,10 +121,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             list(&service.list_projects(&ProjectQuery { archived: all, as_of }).await?)
         }
         Verb::Show { project, as_of } => {
-            let state = service.read_projects_of(&[&project], as_of).await?.state;
-            let (_, project) = find::project(&state, &project)?;
-            let view = ProjectView::of(project, TaskCounts::of(&state).project(project.id));
-            let (open, closed) = (view.open_tasks, view.closed_tasks);
+            let found = service.show_project(&project, as_of).await?;
+            let ProjectView { project, open_tasks: open, closed_tasks: closed } = &found.view;
             let mut text = format!(
                 "{}  {}\n  status       {}\n  tasks        {open} open, {closed} closed",
                 project.key, project.name, project.status
@@ -136,7 +133,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 }
             }
             if let Some(owner) = project.owner {
-                text.push_str(&format!("\n  owner        {}", handle(&state, owner)));
+                text.push_str(&format!("\n  owner        {}", handle(&found.state, owner)));
             }
             if project.deleted_at.is_some() {
                 text.push_str("\n  deleted");
@@ -144,7 +141,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             if let Some(description) = &project.description {
                 text.push_str(&format!("\n\n{description}"));
             }
-            Reply::new(json!(view), text)
+            Reply::new(json!(found), text)
         }
         Verb::Update { project, name, fields } => {
             let mut patch =

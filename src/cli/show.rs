@@ -2,12 +2,14 @@
 
 use serde_json::json;
 
+use crate::domain::id::EntityId;
 use crate::domain::state::{ProjectState, State};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::{Minutes, rfc3339};
-use crate::exchange::view::task::{TaskView, effort, handle};
+use crate::exchange::view::task::{SizedTaskView, TaskView, effort, handle};
 use crate::planning::effort::Efforts;
 use crate::service::change::Committed;
+use crate::service::show::Found;
 
 use super::reply::Reply;
 
@@ -116,10 +118,12 @@ fn with_ends<'s>(tasks: Vec<&'s Task>, above: &[bool], top: bool) -> Vec<(&'s Ta
 }
 
 /// Renders a task's own fields, one per line.
-pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &Efforts) -> String {
+pub fn task_page(found: &Found<SizedTaskView>) -> String {
+    let SizedTaskView { view, estimate_of_parts } = &found.view;
+    let (state, task) = (&found.state, &view.task);
+    let project = state.project(task.project_id);
     let own = task.estimate();
-    let parts =
-        efforts.of_parts(task.id).filter(|parts| own.is_none_or(|own| parts.likely > own.likely));
+    let parts = estimate_of_parts.filter(|parts| own.is_none_or(|own| parts.likely > own.likely));
     let mut lines = vec![format!("{}  {}", task.key, task.title)];
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -129,7 +133,7 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
     line("status", Some(task.status.to_string()));
     line("priority", task.priority.map(|priority| priority.to_string()));
     line("importance", task.importance.map(|importance| importance.get().to_string()));
-    line("assignee", task.assignee_id.map(|id| handle(state, id)));
+    line("assignee", view.assignee.clone());
     line("estimate", own.map(|estimate| format!("{estimate}, likely {}", estimate.likely)));
     line("its parts", parts.map(|parts| format!("Σ {parts}, likely {}", parts.likely)));
     line("spent", task.actual_minutes.map(|minutes: Minutes| minutes.to_string()));
@@ -139,7 +143,7 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
     line(
         "below",
         task.parent_id
-            .and_then(|id| project.task(id))
+            .and_then(|id| project?.task(id))
             .map(|parent| format!("{} {}", parent.key, parent.title)),
     );
     line(
@@ -153,7 +157,7 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
         }),
     );
     line("once", (!task.former_keys.0.is_empty()).then(|| task.former_keys.0.join(", ")));
-    for link in project.links_at(task.id) {
+    for link in project.into_iter().flat_map(|project| project.links_at(task.id)) {
         let (phrase, other) = match (link.kind.as_str(), link.from_id == task.id) {
             ("depends_on", true) => ("waits for", link.to_id),
             ("depends_on", false) => ("holds up", link.from_id),
@@ -169,11 +173,12 @@ pub fn task_page(state: &State, project: &ProjectState, task: &Task, efforts: &E
                 .map(|other| format!("{} {} [{}]", other.key, other.title, other.status)),
         );
     }
-    for answer in project.coverage_of(crate::domain::id::EntityId::uuid(task.id)) {
+    let covered = project.into_iter().flat_map(|project| project.coverage_of(task.id.uuid()));
+    for answer in covered {
         line(
             "answers",
             project
-                .requirement(answer.requirement_id)
+                .and_then(|project| project.requirement(answer.requirement_id))
                 .map(|found| format!("{} {}", found.label, found.text)),
         );
     }

@@ -13,7 +13,6 @@ use crate::domain::task::TaskStatus;
 use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::{FieldValue, Title};
 use crate::exchange::patchset::{RawPatch, RawPlacement, Request};
-use crate::exchange::view::task::SizedTaskView;
 use crate::planning::effort::Efforts;
 use crate::planning::split::Part;
 use crate::service::{Service, ServiceError, find};
@@ -183,15 +182,8 @@ async fn answer(verb: Verb, app: &App) -> Result<Reply, CliError> {
     Ok(match verb {
         Verb::List(args) => filter::run(args, service).await?,
         Verb::Show { task, as_of } => {
-            let state = service.read_task_page(&task, as_of).await?.state;
-            let task = find::task(&state, &task)?;
-            let project = state
-                .project(task.project_id)
-                .ok_or_else(|| ServiceError::input("project", "is not there"))?;
-            let efforts = Efforts::of(project);
-            let page = show::task_page(&state, project, task, &efforts);
-            let view = SizedTaskView::of(&state, task, efforts.of_parts(task.id));
-            Reply::new(json!(view), page)
+            let found = service.show_task(&task, as_of).await?;
+            Reply::new(json!(found), show::task_page(&found))
         }
         Verb::Tree { root, depth, as_of } => tree(service, root, depth, as_of).await?,
         Verb::Create { title, project, parent, depends_on, place, words } => {

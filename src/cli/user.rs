@@ -8,10 +8,8 @@ use crate::domain::record::Entity;
 use crate::domain::time::{AsOf, Minutes};
 use crate::domain::value::{FieldValue, Name};
 use crate::exchange::patchset::{RawPatch, Request};
-use crate::exchange::view::record::{self, UserView};
-use crate::service::find;
+use crate::exchange::view::record::UserView;
 use crate::service::list::users::UserList;
-use crate::store::Scope;
 
 /// Manage the people and agents who do the work.
 #[derive(Debug, clap::Args)]
@@ -99,8 +97,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         Verb::List { as_of } => list(&service.list_users(as_of).await?),
         Verb::Show { user, as_of } => {
-            let state = service.read(&Scope::outline(), as_of).await?.state;
-            let user = find::user(&state, &user)?;
+            let view = service.show_user(&user, as_of).await?;
+            let user = &view.record;
             let mut text = format!("@{}", user.handle);
             for (name, value) in [("name", &user.name), ("email", &user.email)] {
                 if let Some(value) = value {
@@ -113,7 +111,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             if let Some(day) = user.day_minutes {
                 text.push_str(&format!("\n  day          {day}"));
             }
-            Reply::new(json!(record::fields(user.as_ref())), text)
+            Reply::new(json!(view), text)
         }
         Verb::Update { user, handle, fields } => {
             let mut patch = fields.apply(RawPatch::of(Op::Update, Entity::User, user.as_str()));

@@ -24,6 +24,7 @@ pub mod project_page;
 pub mod repair;
 pub mod resolve;
 mod scope;
+pub mod show;
 pub mod task;
 
 use std::sync::Arc;

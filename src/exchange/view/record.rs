@@ -11,6 +11,13 @@ use crate::domain::task_counts::TaskCount;
 use crate::domain::time::Minutes;
 use crate::domain::user::User;
 
+/// A record without more.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecordView<R: Record> {
+    #[serde(flatten, serialize_with = "serialize")]
+    pub record: Arc<R>,
+}
+
 /// A project with the numbers of its tasks.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProjectView {
@@ -29,6 +36,12 @@ pub struct UserView {
     pub open_minutes: Minutes,
 }
 
+impl<R: Record> RecordView<R> {
+    pub fn of(record: &Arc<R>) -> Self {
+        Self { record: Arc::clone(record) }
+    }
+}
+
 impl ProjectView {
     pub fn of(project: &Arc<Project>, count: TaskCount) -> Self {
         Self { project: Arc::clone(project), open_tasks: count.open, closed_tasks: count.closed }
@@ -42,7 +55,7 @@ impl UserView {
 }
 
 /// Returns the id and every field of a record.
-pub fn fields<R: Record>(record: &R) -> Fields {
+fn fields<R: Record>(record: &R) -> Fields {
     let id = std::iter::once(("id".to_owned(), record.id().uuid().to_string().into()));
     let fields = R::FIELDS
         .iter()
@@ -79,7 +92,7 @@ mod tests {
         let user = Arc::new(User::empty(UserId::of(Uuid::from_u128(8))));
         let view = json!(UserView::of(&user, count));
         assert_eq!((&view["open_tasks"], &view["open_minutes"]), (&json!(2), &json!(90)));
-        let own = json!(fields(user.as_ref()));
+        let own = json!(RecordView::of(&user));
         assert_eq!(own.as_object().unwrap().len(), 1 + User::FIELDS.len(), "{own}");
     }
 }
