@@ -79,7 +79,8 @@ mod tests {
         let clock = Arc::new(ManualClock::new(now, TimeDelta::seconds(1)));
         let random = Arc::new(SeededRandom::new(1));
         let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-        let service = Service { store, clock, random, actor: Name::new("ana").unwrap() };
+        let service = Service { store, clock, random };
+        let author = service.request(Name::new("ana").unwrap(), Source::Cli);
         let create = |entity, id: &str| RawPatch::of(Op::Create, entity, id);
         let task = |id: &str| {
             create(Entity::Task, id).with("project_id", "$p").with("estimate_likely", 60)
@@ -90,7 +91,7 @@ mod tests {
             task("$a").with("title", "Whole").with("assignee_id", "$u"),
             task("$b").with("title", "Part").with("parent_id", "$a"),
         ];
-        service.change(&Request::of(patches), Source::Cli).await.unwrap();
+        service.change(&Request::of(patches), &author).await.unwrap();
 
         let found = service.show_task("pay-1", None).await.unwrap();
         assert!(found.state.task_by_key(&"PAY-2".parse().unwrap()).is_some());

@@ -149,13 +149,13 @@ fn help_of_every_command() {
     assert_eq!(commands.len(), lakeplan::cli::COMMANDS.len(), "{commands:?}");
     // Every page ends with the same global options; the first shows them.
     let mut shown = vec![("lakeplan".to_owned(), top.transcript)];
+    let options = Regex::new(r"(?s)\nGlobal options:\n.*?(\n\n\S|\n\n\n|\n\n$)").unwrap();
     for command in &commands {
         let mut session = Session::new();
         session.run(&format!("{command} --help"));
         for below in subcommands(&session.transcript) {
             session.run(&format!("{command} {below} --help"));
         }
-        let options = Regex::new(r"(?s)\nGlobal options:\n.*?(\n\n\S|\n\n\n|\n\n$)").unwrap();
         let page = options.replace_all(&session.transcript, "\n[global options]$1");
         shown.push((command.clone(), page.into_owned()));
     }

@@ -122,19 +122,20 @@ mod tests {
         let clock = Arc::new(ManualClock::new(now, TimeDelta::seconds(1)));
         let random = Arc::new(SeededRandom::new(1));
         let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-        let service = Service { store, clock, random, actor: Name::new("ana").unwrap() };
+        let service = Service { store, clock, random };
+        let author = service.request(Name::new("ana").unwrap(), Source::Cli);
         let task =
             |op, key: &str, title: &str| RawPatch::of(op, Entity::Task, key).with("title", title);
         for key in ["PAY", "OPS"] {
             let project = RawPatch::new(Op::Create, Entity::Project).with("name", key);
             let created = task(Op::Create, "$task", "Old").with("project_id", key);
             for patch in [project.with("key", key), created] {
-                service.change(&Request::of(vec![patch]), Source::Cli).await.unwrap();
+                service.change(&Request::of(vec![patch]), &author).await.unwrap();
             }
         }
         for key in ["PAY-1", "OPS-1"] {
             let patch = task(Op::Update, key, "New");
-            service.change(&Request::of(vec![patch]), Source::Cli).await.unwrap();
+            service.change(&Request::of(vec![patch]), &author).await.unwrap();
         }
         service
     }

@@ -269,7 +269,7 @@ fn a_task_deleted_by_a_user_is_not_recreated() {
     fixture.change(json!([{"op": "delete", "entity": "task", "id": fixture.key("Buy barrels")}]));
     let preview = fixture.plan(&edited("(1 day)", "(2 days)"));
     assert!(!fixture.has("Buy barrels"));
-    assert!(only(&preview, Mark::Kept).reason.as_ref().unwrap().contains("was deleted by planner"));
+    assert!(only(&preview, Mark::Kept).reason.as_ref().unwrap().contains("was deleted by tester"));
     // An undone change does not count as a user's change.
     let fixture = PlanFixture::with(&edited("- Buy barrels (2 hours)\n", ""));
     fixture.plan(CELLAR);
