@@ -118,15 +118,8 @@ impl Patch {
 /// let create = Patch::new(Op::Create, Entity::Project, id, Some(ProjectId::of(id)))
 ///     .with("key", "PAY")
 ///     .with("name", "Payments");
-/// let set = PatchSet {
-///     id: PatchSetId::of(Uuid::from_u128(2)),
-///     request_hash: [0; 32],
-///     actor: Name::new("ana").unwrap(),
-///     source: Source::Api,
-///     reason: None,
-///     patches: vec![create],
-///     also: Vec::new(),
-/// };
+/// let id = PatchSetId::of(Uuid::from_u128(2));
+/// let set = PatchSet::new(id, Name::new("ana").unwrap(), Source::Api, vec![create]);
 ///
 /// let mut state = State::default();
 /// let applied = apply(&mut state, &set, Instant::UNIX_EPOCH).unwrap();

@@ -62,10 +62,11 @@ fn rows() -> impl Strategy<Value = (Hash, Vec<Change>, Vec<Row>)> {
     )
 }
 
-type Forgery = fn(&mut Row);
+/// The name of a field, and a change of it.
+type Forgery = (&'static str, fn(&mut Row));
 
 /// Changes of a row that its digest must show, one for each field.
-const FORGERIES: [(&str, Forgery); 17] = [
+const FORGERIES: [Forgery; 17] = [
     ("seq", |row| row.seq ^= 1),
     ("ordinal", |row| row.ordinal ^= 1),
     ("patch_set_id", |row| row.patch_set_id = PatchSetId::of(other(row.patch_set_id.uuid()))),

@@ -58,12 +58,14 @@ fn lacks_a_column(fields: &mut Vec<Value>) {
     fields.retain(|field| field["name"] != "priority" && field["name"] != "actor");
 }
 
-const HAS_ANOTHER_TYPE: fn(&mut Vec<Value>) = |fields| fields[2]["type"] = json!("binary");
+fn has_another_type(fields: &mut [Value]) {
+    fields[2]["type"] = json!("binary");
+}
 
 #[rstest]
 #[case::a_missing_column_of_tasks("tasks", lacks_a_column)]
-#[case::another_type_in_tasks("tasks", HAS_ANOTHER_TYPE)]
-#[case::another_type_in_projects("projects", HAS_ANOTHER_TYPE)]
+#[case::another_type_in_tasks("tasks", |fields| has_another_type(fields))]
+#[case::another_type_in_projects("projects", |fields| has_another_type(fields))]
 #[case::a_missing_column_of_field_changes("field_changes", lacks_a_column)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold(
