@@ -64,8 +64,8 @@ fn has_another_type(fields: &mut [Value]) {
 
 #[rstest]
 #[case::a_missing_column_of_tasks("tasks", lacks_a_column)]
-#[case::another_type_in_tasks("tasks", |fields| has_another_type(fields))]
-#[case::another_type_in_projects("projects", |fields| has_another_type(fields))]
+#[case::another_type_in_tasks("tasks", |fields: &mut Vec<Value>| has_another_type(fields))]
+#[case::another_type_in_projects("projects", |fields: &mut Vec<Value>| has_another_type(fields))]
 #[case::a_missing_column_of_field_changes("field_changes", lacks_a_column)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold(
