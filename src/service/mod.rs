@@ -26,6 +26,8 @@ pub mod resolve;
 mod scope;
 pub mod show;
 pub mod task;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

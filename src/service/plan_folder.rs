@@ -1,7 +1,8 @@
 //! Plans the descriptions of a folder, each as if it were named on its own.
+//!
+//! `E` is the error of a description that cannot be planned, in the form that an interface returns.
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::plan::{PlanRequest, PlanStatus, Preview};
 use super::{RequestContext, Service, ServiceError};
@@ -11,21 +12,21 @@ use crate::planning::replan::report::Mark;
 
 /// Results for all descriptions of a folder.
 #[derive(Debug, Serialize)]
-pub struct PlannedFolder {
+pub struct PlannedFolder<E> {
     pub folder: String,
     /// Whether the plans were written. In a dry run, the results are what would happen.
     pub applied: bool,
-    pub files: Vec<PlannedFile>,
+    pub files: Vec<PlannedFile<E>>,
 }
 
 /// Result for one description.
 #[derive(Debug, Serialize)]
-pub struct PlannedFile {
+pub struct PlannedFile<E> {
     pub file: String,
     /// Key of the project; empty if the description cannot be planned.
     pub project: String,
     #[serde(flatten)]
-    pub outcome: FileOutcome,
+    pub outcome: FileOutcome<E>,
     /// Keys of other projects of the same description in which nobody worked. They are deleted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<String>,
@@ -33,7 +34,7 @@ pub struct PlannedFile {
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome")]
-pub enum FileOutcome {
+pub enum FileOutcome<E> {
     /// The project already matches the description.
     #[serde(rename = "as it was")]
     Unchanged,
@@ -47,7 +48,7 @@ pub enum FileOutcome {
     Changed(TaskChanges),
     /// The description cannot be planned; the others can.
     #[serde(rename = "failed")]
-    Failed(PlanFailure),
+    Failed(E),
 }
 
 /// Numbers of changed tasks, and the seq of the commit.
@@ -63,10 +64,6 @@ pub struct TaskChanges {
     #[serde(skip_serializing_if = "is_zero")]
     pub deleted: usize,
 }
-
-/// Error of one description. Its JSON has no hint: an interface words the hint itself.
-#[derive(Debug)]
-pub struct PlanFailure(pub ServiceError);
 
 /// Numbers of descriptions by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,7 +83,7 @@ impl Service {
         text: Option<Vec<u8>>,
         writes: bool,
         context: &RequestContext,
-    ) -> Result<PlannedFile, ServiceError> {
+    ) -> Result<PlannedFile<ServiceError>, ServiceError> {
         let mut duplicates = Vec::new();
         let planned = self.plan_named(&file, text, writes, context, &mut duplicates).await;
         let (project, outcome) = match planned {
@@ -95,7 +92,7 @@ impl Service {
                 | ServiceError::Conflicted { .. }
                 | ServiceError::Input { .. }
                 | ServiceError::NotFound { .. }),
-            ) => (String::new(), FileOutcome::Failed(PlanFailure(err))),
+            ) => (String::new(), FileOutcome::Failed(err)),
             done => done?,
         };
         Ok(PlannedFile { file, project, outcome, duplicates })
@@ -109,7 +106,7 @@ impl Service {
         writes: bool,
         context: &RequestContext,
         duplicates: &mut Vec<String>,
-    ) -> Result<(String, FileOutcome), ServiceError> {
+    ) -> Result<(String, FileOutcome<ServiceError>), ServiceError> {
         let text = text.ok_or_else(|| ServiceError::input(file, "is not there any more"))?;
         let request =
             PlanRequest { source: Some(file.to_owned()), ..PlanRequest::read(file, text)? };
@@ -134,7 +131,7 @@ impl Service {
     }
 }
 
-impl PlannedFolder {
+impl<E> PlannedFolder<E> {
     pub fn counts(&self) -> FileCounts {
         self.files.iter().fold(FileCounts::default(), |mut counts, file| {
             *match &file.outcome {
@@ -148,7 +145,22 @@ impl PlannedFolder {
     }
 }
 
-impl FileOutcome {
+impl PlannedFile<ServiceError> {
+    /// Converts the error of a description that cannot be planned.
+    pub fn map_failure<E>(self, convert: impl FnOnce(ServiceError) -> E) -> PlannedFile<E> {
+        let outcome = match self.outcome {
+            FileOutcome::Unchanged => FileOutcome::Unchanged,
+            FileOutcome::ProjectDeleted => FileOutcome::ProjectDeleted,
+            FileOutcome::New(tasks) => FileOutcome::New(tasks),
+            FileOutcome::Changed(tasks) => FileOutcome::Changed(tasks),
+            FileOutcome::Failed(err) => FileOutcome::Failed(convert(err)),
+        };
+        let Self { file, project, duplicates, .. } = self;
+        PlannedFile { file, project, outcome, duplicates }
+    }
+}
+
+impl<E> FileOutcome<E> {
     fn of(preview: &Preview, seq: Option<u64>) -> Self {
         if preview.set.patches.is_empty() {
             return Self::Unchanged;
@@ -165,26 +177,6 @@ impl FileOutcome {
     }
 }
 
-impl PlanFailure {
-    fn message(&self) -> String {
-        match &self.0 {
-            ServiceError::Refused(violations) => {
-                violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            }
-            err => err.to_string(),
-        }
-    }
-}
-
-impl Serialize for PlanFailure {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut failure = serializer.serialize_struct("PlanFailure", 2)?;
-        failure.serialize_field("message", &self.message())?;
-        failure.serialize_field("hint", &None::<String>)?;
-        failure.end()
-    }
-}
-
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -192,10 +184,9 @@ fn is_zero(number: &usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::violation::{Rule, Violation};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn file(outcome: FileOutcome, duplicates: &[&str]) -> PlannedFile {
+    fn file(outcome: FileOutcome<Value>, duplicates: &[&str]) -> PlannedFile<Value> {
         let duplicates = duplicates.iter().map(|key| (*key).to_owned()).collect();
         PlannedFile { file: "a.md".to_owned(), project: "PAY".to_owned(), outcome, duplicates }
     }
@@ -219,19 +210,16 @@ mod tests {
         changed["outcome"] = json!("changed");
         changed["seq"] = json!(7);
         assert_eq!(of(FileOutcome::Changed(changes(Some(7)))), changed);
-        let violation = |message: &str| Violation::new(0, Rule::Shape, message);
-        let refused = ServiceError::Refused(vec![violation("one"), violation("two")]);
-        let failed = of(FileOutcome::Failed(PlanFailure(refused)));
-        let message = failed["message"].as_str().unwrap();
-        assert!(message.contains("one") && message.contains("; "), "{failed}");
-        assert_eq!((&failed["outcome"], &failed["hint"]), (&json!("failed"), &json!(null)));
+        let mut failed = base("failed");
+        failed["message"] = json!("is empty");
+        assert_eq!(of(FileOutcome::Failed(json!({"message": "is empty"}))), failed);
         let duplicates = json!(file(FileOutcome::Unchanged, &["OLD"]))["duplicates"].clone();
         assert_eq!(duplicates, json!(["OLD"]));
     }
 
     #[test]
     fn files_are_counted_by_outcome() {
-        let failed = || FileOutcome::Failed(PlanFailure(ServiceError::input("a.md", "is empty")));
+        let failed = || FileOutcome::Failed(json!({}));
         let outcomes = [
             FileOutcome::Unchanged,
             FileOutcome::ProjectDeleted,
@@ -248,5 +236,27 @@ mod tests {
         let folder = PlannedFolder { folder: ".".to_owned(), applied: false, files };
         let expected = FileCounts { new: 1, changed: 3, unchanged: 2, failed: 4 };
         assert_eq!(folder.counts(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_description_is_new_then_unchanged_then_changed() {
+        let service = crate::service::testing::service();
+        let plan = async |text: Option<&str>, writes| {
+            let text = text.map(|text| text.as_bytes().to_vec());
+            let planned = service.plan_file("f/a.md".to_owned(), text, writes).await.unwrap();
+            json!(planned.map_failure(|err| json!({"message": err.to_string()})))
+        };
+        let text = "# Ledger\n\n- Build the reader\n- Test the reader\n";
+        let dry = plan(Some(text), false).await;
+        assert_eq!((&dry["outcome"], &dry["seq"]), (&json!("new"), &json!(null)));
+        let written = plan(Some(text), true).await;
+        assert_eq!((&written["outcome"], &written["seq"]), (&json!("new"), &json!(2)));
+        assert_eq!((&written["created"], &written["file"]), (&json!(2), &json!("f/a.md")));
+        assert_eq!(plan(Some(text), true).await["outcome"], json!("as it was"));
+        let more = plan(Some(&format!("{text}- Ship the reader\n")), true).await;
+        assert_eq!((&more["outcome"], &more["created"]), (&json!("changed"), &json!(1)));
+        let gone = plan(None, true).await;
+        assert_eq!((&gone["outcome"], &gone["project"]), (&json!("failed"), &json!("")));
+        assert_eq!(gone["message"], json!("f/a.md: is not there any more"));
     }
 }

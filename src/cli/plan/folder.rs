@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::super::context::request_by;
 use super::super::error::service_message;
@@ -17,6 +18,13 @@ use crate::store::location::read_only_dir::Folder;
 
 const ENDINGS: &[&str] = &[".md", ".markdown", ".txt"];
 
+/// Reason for which a description cannot be planned.
+#[derive(Debug, Serialize)]
+struct Failure {
+    message: String,
+    hint: Option<String>,
+}
+
 pub async fn run(folder: &str, writes: bool, context: &Context) -> Result<Reply, CliError> {
     let descriptions = Folder::open(folder)?;
     let listed = descriptions.files(ENDINGS).await?;
@@ -29,15 +37,28 @@ pub async fn run(folder: &str, writes: bool, context: &Context) -> Result<Reply,
             folder => format!("{folder}/{}", file.path()),
         };
         let text = descriptions.read(file).await?.map(|text| text.to_vec());
-        files.push(app.service.plan_file(name, text, writes, &request_by(&app)).await?);
+        let planned = app.service.plan_file(name, text, writes, &request_by(&app)).await?;
+        files.push(planned.map_failure(|err| Failure::of(&err)));
     }
     app.close().await;
     reply(&PlannedFolder { folder: folder.to_owned(), applied: writes, files })
 }
 
-fn reply(planned: &PlannedFolder) -> Result<Reply, CliError> {
+impl Failure {
+    fn of(err: &ServiceError) -> Self {
+        let message = match err {
+            ServiceError::Refused(violations) => {
+                violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
+            err => service_message(err),
+        };
+        Self { message, hint: err.hint().as_ref().map(hint_text) }
+    }
+}
+
+fn reply(planned: &PlannedFolder<Failure>) -> Result<Reply, CliError> {
     let FileCounts { new, changed, unchanged, failed } = planned.counts();
-    let (json, text) = (whole(planned), text(planned));
+    let (json, text) = (json!(planned), text(planned));
     if failed > 0 {
         let of = if failed == 1 { "cannot" } else { "could not" };
         return Err(CliError::Partial {
@@ -59,29 +80,7 @@ fn reply(planned: &PlannedFolder) -> Result<Reply, CliError> {
         .with_count("unchanged", unchanged))
 }
 
-/// Returns the result as JSON, with the errors in the words of the command line.
-fn whole(planned: &PlannedFolder) -> Value {
-    let mut json = json!(planned);
-    for (index, file) in planned.files.iter().enumerate() {
-        if let FileOutcome::Failed(failure) = &file.outcome {
-            let json = &mut json["files"][index];
-            json["message"] = error_text(&failure.0).into();
-            json["hint"] = failure.0.hint().as_ref().map(hint_text).into();
-        }
-    }
-    json
-}
-
-fn error_text(err: &ServiceError) -> String {
-    match err {
-        ServiceError::Refused(violations) => {
-            violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        }
-        err => service_message(err),
-    }
-}
-
-fn text(planned: &PlannedFolder) -> String {
+fn text(planned: &PlannedFolder<Failure>) -> String {
     if planned.files.is_empty() {
         return format!(
             "there are no descriptions in {}; their names end in {}\n",
@@ -102,7 +101,7 @@ fn text(planned: &PlannedFolder) -> String {
     text
 }
 
-fn row(file: &PlannedFile, is_applied: bool) -> Vec<String> {
+fn row(file: &PlannedFile<Failure>, is_applied: bool) -> Vec<String> {
     let (outcome, mut what) = words(&file.outcome);
     if !file.duplicates.is_empty() {
         let verb = if is_applied { "deleted" } else { "would be deleted" };
@@ -116,7 +115,7 @@ fn row(file: &PlannedFile, is_applied: bool) -> Vec<String> {
 }
 
 /// Returns an outcome and its detail as text.
-fn words(outcome: &FileOutcome) -> (&'static str, String) {
+fn words(outcome: &FileOutcome<Failure>) -> (&'static str, String) {
     match outcome {
         FileOutcome::Unchanged => ("as it was", String::new()),
         FileOutcome::ProjectDeleted => {
@@ -124,7 +123,7 @@ fn words(outcome: &FileOutcome) -> (&'static str, String) {
         }
         FileOutcome::New(tasks) => ("new", numbers(tasks)),
         FileOutcome::Changed(tasks) => ("changed", numbers(tasks)),
-        FileOutcome::Failed(failure) => ("failed", error_text(&failure.0)),
+        FileOutcome::Failed(failure) => ("failed", failure.message.clone()),
     }
 }
 
@@ -137,4 +136,18 @@ fn numbers(tasks: &TaskChanges) -> String {
     ];
     let stated = numbers.into_iter().filter(|(number, _)| *number > 0);
     stated.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::violation::{Rule, Violation};
+
+    #[test]
+    fn a_refusal_states_every_violation() {
+        let violations = ["one", "two"].map(|message| Violation::new(0, Rule::Shape, message));
+        let expected = violations.each_ref().map(ToString::to_string).join("; ");
+        let failure = Failure::of(&ServiceError::Refused(violations.to_vec()));
+        assert_eq!((failure.message, failure.hint), (expected, None));
+    }
 }
