@@ -184,6 +184,7 @@ fn is_zero(number: &usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::testing::{author, service};
     use serde_json::{Value, json};
 
     fn file(outcome: FileOutcome<Value>, duplicates: &[&str]) -> PlannedFile<Value> {
@@ -240,10 +241,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_description_is_new_then_unchanged_then_changed() {
-        let service = crate::service::testing::service();
+        let service = service();
         let plan = async |text: Option<&str>, writes| {
             let text = text.map(|text| text.as_bytes().to_vec());
-            let planned = service.plan_file("f/a.md".to_owned(), text, writes).await.unwrap();
+            let planned = service
+                .plan_file("f/a.md".to_owned(), text, writes, &author(&service))
+                .await
+                .unwrap();
             json!(planned.map_failure(|err| json!({"message": err.to_string()})))
         };
         let text = "# Ledger\n\n- Build the reader\n- Test the reader\n";

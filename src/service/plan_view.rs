@@ -67,3 +67,35 @@ impl<'p> PlanView<'p> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::plan::PlanRequest;
+    use crate::service::testing::{author, service};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_plan_names_its_tasks_and_the_patch_set_that_makes_it() {
+        let service = service();
+        let text = "# Ledger\n\n- Build the reader (2d)\n- Test the reader (1d)\n".to_owned();
+        let request =
+            PlanRequest { source: Some("a.md".to_owned()), text, ..PlanRequest::default() };
+        let view =
+            json!(PlanView::of(&service.plan(&request, &author(&service)).await.unwrap(), None));
+        let names = ["is_new", "applied", "seq", "repeated"].map(|name| view[name].clone());
+        assert_eq!(names, [json!(true), json!(false), json!(null), json!(false)]);
+        let set = Request::from_json(&view["patch_set"]).unwrap();
+        assert!(set.patches.len() > 2 && set.id.is_some(), "{set:?}");
+        assert_eq!(view["patch_set"]["reason"], json!("plan of a.md"));
+
+        let (preview, done) = service.apply_plan(&request, &author(&service)).await.unwrap();
+        let view = json!(PlanView::of(&preview, done.as_ref()));
+        assert_eq!((&view["applied"], &view["seq"]), (&json!(true), &json!(2)));
+        let row = &view["report"]["rows"][1];
+        assert_eq!(row["row"], view["plan"]["nodes"][1]["key"]);
+        let task = service.show_task(row["task"].as_str().unwrap(), None).await.unwrap();
+        assert_eq!(row["id"], json!(task.view.view.task.id));
+        assert_eq!(view["project"], json!(task.view.view.project));
+    }
+}

@@ -160,3 +160,60 @@ fn lag(minutes: i64) -> Option<String> {
     let amount = Minutes::new(u32::try_from(minutes.unsigned_abs()).unwrap_or(u32::MAX));
     (minutes != 0).then(|| format!("{} {amount}", if minutes < 0 { "-" } else { "+" }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::patch::Op;
+    use crate::domain::record::Entity;
+    use crate::exchange::patchset::{RawPatch, Request};
+    use crate::service::testing::{author, service};
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn tasks_refer_to_each_other_by_index() {
+        let service = service();
+        let create = |entity, id: &str| RawPatch::of(Op::Create, entity, id);
+        let task = |id: &str, title: &str| {
+            create(Entity::Task, id).with("project_id", "$p").with("title", title)
+        };
+        let link = RawPatch::new(Op::Link, Entity::TaskLink)
+            .with("from_id", "$c")
+            .with("to_id", "$b")
+            .with("lag_minutes", 480);
+        let patches = vec![
+            create(Entity::Project, "$p").with("name", "Payments").with("key", "PAY"),
+            task("$a", "Whole").with("due_date", "2026-12-24"),
+            task("$b", "Part").with("parent_id", "$a").with("estimate_likely", 60),
+            task("$c", "Last").with("actual_minutes", 90),
+            task("$d", "Gone"),
+            link,
+        ];
+        service.change(&Request::of(patches), &author(&service)).await.unwrap();
+        let gone = RawPatch::of(Op::Delete, Entity::Task, "PAY-4");
+        service.change(&Request::of(vec![gone]), &author(&service)).await.unwrap();
+
+        let page = json!(service.project_page(None, None).await.unwrap());
+        assert_eq!((&page["seq"], &page["today"]), (&json!(3), &json!("2026-12-01")));
+        let project = json!({"key": "PAY", "name": "Payments", "status": "planned", "due": null});
+        assert_eq!((&page["project"], &page["open_work"]), (&project, &json!("1h")));
+        let tasks = page["tasks"].as_array().unwrap();
+        let of = |name: &str| tasks.iter().map(|task| task[name].clone()).collect::<Vec<Value>>();
+        assert_eq!(of("key"), ["PAY-1", "PAY-2", "PAY-3"]);
+        assert_eq!(of("parent"), [json!(null), json!(0), json!(null)]);
+        assert_eq!(of("effort"), [json!("Σ 1h"), json!("1h"), json!(null)]);
+        assert_eq!(of("spent"), [json!(null), json!(null), json!(Minutes::new(90).to_string())]);
+        assert_eq!(of("due"), [json!("2026-12-24"), json!(null), json!(null)]);
+        assert_eq!(of("basis"), ["parts", "laid_out", "laid_out"]);
+        let links = json!([{"from": 2, "to": 1, "type": "FS", "lag": "+ 1d"}]);
+        assert_eq!(page["links"], links);
+        let past = service.project_page(Some("PAY"), Some(AsOf::Seq(2))).await.unwrap();
+        assert_eq!((past.seq, past.tasks.len()), (2, 4));
+    }
+
+    #[test]
+    fn a_lag_states_its_sign() {
+        assert_eq!(lag(0), None);
+        assert_eq!((lag(480).as_deref(), lag(-120).as_deref()), (Some("+ 1d"), Some("- 2h")));
+    }
+}

@@ -61,26 +61,16 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::domain::patch::{Op, Source};
+    use crate::domain::patch::Op;
     use crate::domain::record::Entity;
-    use crate::domain::value::Name;
     use crate::exchange::patchset::{RawPatch, Request};
-    use crate::runtime::{ManualClock, SeededRandom};
-    use crate::store::memory::MemoryStore;
-    use chrono::{DateTime, TimeDelta};
+    use crate::service::testing::{author, service};
     use serde_json::json;
 
     #[tokio::test]
     async fn each_kind_of_record_is_found_by_its_name() {
-        let now = DateTime::from_timestamp(1_796_000_000, 0).unwrap();
-        let clock = Arc::new(ManualClock::new(now, TimeDelta::seconds(1)));
-        let random = Arc::new(SeededRandom::new(1));
-        let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-        let service = Service { store, clock, random };
-        let author = service.request(Name::new("ana").unwrap(), Source::Cli);
+        let service = service();
         let create = |entity, id: &str| RawPatch::of(Op::Create, entity, id);
         let task = |id: &str| {
             create(Entity::Task, id).with("project_id", "$p").with("estimate_likely", 60)
@@ -91,7 +81,7 @@ mod tests {
             task("$a").with("title", "Whole").with("assignee_id", "$u"),
             task("$b").with("title", "Part").with("parent_id", "$a"),
         ];
-        service.change(&Request::of(patches), &author).await.unwrap();
+        service.change(&Request::of(patches), &author(&service)).await.unwrap();
 
         let found = service.show_task("pay-1", None).await.unwrap();
         assert!(found.state.task_by_key(&"PAY-2".parse().unwrap()).is_some());

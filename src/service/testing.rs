@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 
-use super::Service;
+use super::{RequestContext, Service};
+use crate::domain::patch::Source;
 use crate::domain::value::Name;
 use crate::runtime::{ManualClock, SeededRandom};
 use crate::store::memory::MemoryStore;
@@ -16,5 +17,10 @@ pub fn service() -> Service {
     let clock = Arc::new(ManualClock::new(now, TimeDelta::seconds(1)));
     let random = Arc::new(SeededRandom::new(1));
     let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-    Service { store, clock, random, actor: Name::new("ana").unwrap() }
+    Service { store, clock, random }
+}
+
+/// Returns the context of a request by Ana, who uses the command line.
+pub fn author(service: &Service) -> RequestContext {
+    service.request(Name::new("ana").unwrap(), Source::Cli)
 }

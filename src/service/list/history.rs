@@ -104,38 +104,28 @@ fn row_view(state: &State, row: &Row) -> Result<ChangeView, ServiceError> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::domain::patch::{Op, Source};
+    use crate::domain::patch::Op;
     use crate::domain::record::Entity;
-    use crate::domain::value::Name;
     use crate::exchange::patchset::{RawPatch, Request};
-    use crate::runtime::{ManualClock, SeededRandom};
-    use crate::store::memory::MemoryStore;
-    use chrono::{DateTime, TimeDelta};
+    use crate::service::testing::{self, author};
     use serde_json::json;
 
     /// Returns a lake with the projects PAY and OPS and a task in each, whose titles then change.
     async fn service() -> Service {
-        let now = DateTime::from_timestamp(1_796_000_000, 0).unwrap();
-        let clock = Arc::new(ManualClock::new(now, TimeDelta::seconds(1)));
-        let random = Arc::new(SeededRandom::new(1));
-        let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-        let service = Service { store, clock, random };
-        let author = service.request(Name::new("ana").unwrap(), Source::Cli);
+        let service = testing::service();
         let task =
             |op, key: &str, title: &str| RawPatch::of(op, Entity::Task, key).with("title", title);
         for key in ["PAY", "OPS"] {
             let project = RawPatch::new(Op::Create, Entity::Project).with("name", key);
             let created = task(Op::Create, "$task", "Old").with("project_id", key);
             for patch in [project.with("key", key), created] {
-                service.change(&Request::of(vec![patch]), &author).await.unwrap();
+                service.change(&Request::of(vec![patch]), &author(&service)).await.unwrap();
             }
         }
         for key in ["PAY-1", "OPS-1"] {
             let patch = task(Op::Update, key, "New");
-            service.change(&Request::of(vec![patch]), &author).await.unwrap();
+            service.change(&Request::of(vec![patch]), &author(&service)).await.unwrap();
         }
         service
     }
