@@ -52,7 +52,7 @@ impl Failure {
             }
             err => service_message(err),
         };
-        Self { message, hint: err.hint().as_ref().map(hint_text) }
+        Self { message, hint: err.hint().map(|hint| hint_text(&hint).into_owned()) }
     }
 }
 
