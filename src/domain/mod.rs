@@ -28,6 +28,7 @@ pub mod secret;
 pub mod state;
 pub mod task;
 pub mod task_counts;
+pub mod task_graph;
 pub mod time;
 pub mod user;
 pub mod value;

@@ -5,7 +5,7 @@
 //! of them, 8 hours a day from Monday to Friday. As in the acyclicity rules of a plan, each task
 //! has two points, its start and its finish. A parent starts before its parts and ends after them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
 
@@ -13,6 +13,7 @@ use crate::domain::id::TaskId;
 use crate::domain::link::DependencyType;
 use crate::domain::state::ProjectState;
 use crate::domain::task::{Task, TaskStatus};
+use crate::domain::task_graph::{TaskGraph, finish, start, task_of};
 use crate::domain::time::{Instant, Minutes};
 
 /// Origin of the days of a span.
@@ -48,23 +49,22 @@ const UNKNOWN_EFFORT: i64 = Minutes::PER_DAY as i64;
 /// after them and ends too late.
 pub fn timeline(project: &ProjectState, now: Instant) -> BTreeMap<TaskId, Span> {
     let mut layout = Layout::of(project, now.date_naive());
-    for point in layout.order() {
+    for point in layout.graph.points().order() {
         let at = layout.settle(point);
         layout.bounds[point] = at;
-        for (to, lag) in std::mem::take(&mut layout.edges[point]) {
-            layout.bounds[to] = layout.bounds[to].max(at.saturating_add(lag));
+        for (to, lag) in layout.graph.points().edges(point) {
+            layout.bounds[*to] = layout.bounds[*to].max(at.saturating_add(*lag));
         }
     }
     layout.spans()
 }
 
-/// Tasks by index, parents before their parts. Task n starts at point 2n and finishes at point 2n +
-/// 1. A moment is a number of working minutes.
+/// Tasks by index, parents before their parts. A moment is a number of working minutes.
 struct Layout<'s> {
     today: NaiveDate,
     places: Vec<TaskTiming<'s>>,
-    /// For each point, the points that cannot precede it, with the minimum distance in minutes.
-    edges: Vec<Vec<(usize, i64)>>,
+    /// The points of the tasks. A label is the minimum distance between two points in minutes.
+    graph: TaskGraph<i64>,
     /// Earliest moment of each point so far; after settling, its actual moment.
     bounds: Vec<i64>,
 }
@@ -106,12 +106,11 @@ impl<'s> Layout<'s> {
                 start_is_awaited: false,
             });
         }
-        let mut edges: Vec<Vec<(usize, i64)>> = vec![Vec::new(); 2 * places.len()];
+        let mut graph = TaskGraph::new(places.len());
         for place in (0..places.len()).rev() {
-            edges[2 * place].push((2 * place + 1, 0));
+            graph.add_task(place);
             if let Some(parent) = places[place].parent {
-                edges[2 * parent].push((2 * place, 0));
-                edges[2 * place + 1].push((2 * parent + 1, 0));
+                graph.add_child(parent, place);
                 places[parent].actual_start =
                     places[parent].actual_start.into_iter().chain(places[place].actual_start).min();
             }
@@ -120,47 +119,22 @@ impl<'s> Layout<'s> {
             let (Some(from), Some(to)) = (at.get(&link.from_id), at.get(&link.to_id)) else {
                 continue;
             };
-            let (held_by, holds) = match link.dependency {
-                DependencyType::FinishToStart => (1, 0),
-                DependencyType::StartToStart => (0, 0),
-                DependencyType::FinishToFinish => (1, 1),
-                DependencyType::StartToFinish => (0, 1),
-            };
-            edges[2 * to + held_by].push((2 * from + holds, link.lag_minutes.get()));
-            places[*to].start_is_awaited |= held_by == 0;
+            graph.add_dependency(*from, *to, link.dependency, link.lag_minutes.get());
+            places[*to].start_is_awaited |= matches!(
+                link.dependency,
+                DependencyType::StartToStart | DependencyType::StartToFinish
+            );
         }
         let bounds = vec![i64::MIN; 2 * places.len()];
-        Self { today, places, edges, bounds }
-    }
-
-    /// Returns the points in topological order. Dependencies form no cycle; points on a cycle would
-    /// come last.
-    fn order(&self) -> Vec<usize> {
-        let mut waits = vec![0usize; self.edges.len()];
-        for (to, _) in self.edges.iter().flatten() {
-            waits[*to] += 1;
-        }
-        let mut ready: VecDeque<usize> =
-            (0..waits.len()).filter(|point| waits[*point] == 0).collect();
-        let mut order = Vec::with_capacity(waits.len());
-        while let Some(point) = ready.pop_front() {
-            order.push(point);
-            for (to, _) in &self.edges[point] {
-                waits[*to] -= 1;
-                if waits[*to] == 0 {
-                    ready.push_back(*to);
-                }
-            }
-        }
-        order.extend((0..waits.len()).filter(|point| waits[*point] > 0));
-        order
+        Self { today, places, graph, bounds }
     }
 
     /// Returns the moment of a point whose predecessors are settled.
     fn settle(&mut self, point: usize) -> i64 {
-        let (place, bound) = (&self.places[point / 2], self.bounds[point]);
+        let (at, bound) = (task_of(point), self.bounds[point]);
+        let place = &self.places[at];
         let (task, today) = (place.task, begin_of(self.today));
-        if point.is_multiple_of(2) {
+        if point == start(at) {
             if let Some(actual_start) = place.actual_start {
                 // A started task no longer waits, but its open parts still do.
                 return if place.has_parts {
@@ -181,12 +155,11 @@ impl<'s> Layout<'s> {
         if place.has_parts {
             return bound;
         }
-        let start = self.bounds[point - 1];
-        let end =
-            if place.actual_start.is_some() { today } else { start }.saturating_add(effort(task));
+        let begin = if place.actual_start.is_some() { today } else { self.bounds[start(at)] };
+        let end = begin.saturating_add(effort(task));
         if bound > end && place.actual_start.is_none() && !place.start_is_awaited {
             // A dependency holds the end back, so the work can start later.
-            self.bounds[point - 1] = bound.saturating_sub(effort(task));
+            self.bounds[start(at)] = bound.saturating_sub(effort(task));
         }
         end.max(bound)
     }
@@ -198,7 +171,7 @@ impl<'s> Layout<'s> {
             let span = match found[at] {
                 // A dependency can hold the end back beyond all parts.
                 Some(parts) if place.closed().is_none() => {
-                    Span { end: parts.end.max(last_day(self.bounds[2 * at + 1])), ..parts }
+                    Span { end: parts.end.max(last_day(self.bounds[finish(at)])), ..parts }
                 }
                 Some(parts) => parts,
                 None => own,
@@ -219,8 +192,8 @@ impl<'s> Layout<'s> {
     }
 
     fn span(&self, at: usize, place: &TaskTiming<'_>) -> Span {
-        let finish = self.bounds[2 * at + 1];
-        let start = place.actual_start.unwrap_or_else(|| day_of(self.bounds[2 * at]));
+        let finish = self.bounds[finish(at)];
+        let start = place.actual_start.unwrap_or_else(|| day_of(self.bounds[start(at)]));
         if let Some(end) = place.closed().flatten() {
             return Span { start: start.min(end), end, basis: Basis::Done };
         }

@@ -1,24 +1,18 @@
 //! Checks the dependencies of a project after the whole set is applied.
 //!
-//! A dependency ties one end of a task to one end of another. A parent starts before its children
-//! and finishes after them, so each task is two points: its start and its finish. The plan is
-//! feasible only if no chain of "not before" leads from a point back to itself. A cycle among the
-//! links alone is refused even if types and lags would allow it, because people read it as a cycle.
+//! The plan is feasible only if the graph of its tasks has no cycle. A cycle among the links alone is
+//! refused even if types and lags would allow it, because people read it as a cycle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Applier;
 use crate::domain::id::{TaskId, TaskLinkId};
-use crate::domain::link::DependencyType;
 use crate::domain::state::ProjectState;
+use crate::domain::task_graph::{Graph, TaskGraph, task_of};
 use crate::domain::violation::{Rule, Violation};
 
 /// Maximum number of cycles to report; more would say nothing new.
 const MAX_CYCLES: usize = 10;
-
-/// Start (`false`) or finish (`true`) of a task.
-type Point = (TaskId, bool);
-type Edges<N> = BTreeMap<N, Vec<(N, Option<TaskLinkId>)>>;
 
 impl Applier<'_> {
     pub(super) fn check_graphs(&mut self) {
@@ -52,27 +46,34 @@ impl Applier<'_> {
         if !found.is_empty() {
             return found;
         }
-        let mut links: Edges<TaskId> = BTreeMap::new();
+        let ids = involved(state);
+        let at = |id: TaskId| ids.binary_search(&id).ok();
+        let mut links = Graph::new(ids.len());
         for link in state.dependencies() {
-            links.entry(link.from_id).or_default().push((link.to_id, Some(link.id)));
+            if let (Some(from), Some(to)) = (at(link.from_id), at(link.to_id)) {
+                links.add(from, to, link.id);
+            }
         }
-        for (mut tasks, ids) in cycles(&links) {
+        for (tasks, links) in links.cycles(MAX_CYCLES) {
+            let mut tasks: Vec<TaskId> = tasks.into_iter().map(|index| ids[index]).collect();
             // A cycle has no first task, so it is shown starting at its lowest key.
             let number = |id: &TaskId| state.task(*id).map_or(u32::MAX, |task| task.key.number());
             let lowest = (0..tasks.len()).min_by_key(|at| number(&tasks[*at])).unwrap_or(0);
             tasks.rotate_left(lowest);
             let names: Vec<String> =
                 tasks.iter().chain(tasks.first()).map(|id| name(*id)).collect();
-            found.push(self.circle(patch, &ids, &names.join(" waits for ")));
+            found.push(self.circle(patch, &links, &names.join(" waits for ")));
         }
         if !found.is_empty() {
             return found;
         }
-        for (points, ids) in cycles(&points(state)) {
-            let mut names: Vec<String> = points.iter().map(|(id, _)| name(*id)).collect();
+        for (points, links) in points(state, &ids).points().cycles(MAX_CYCLES) {
+            let links: Vec<TaskLinkId> = links.into_iter().flatten().collect();
+            let mut names: Vec<String> =
+                points.into_iter().map(|point| name(ids[task_of(point)])).collect();
             names.dedup();
             let message = format!("{} block each other through their parents", names.join(", "));
-            found.push(self.circle(patch, &ids, &message));
+            found.push(self.circle(patch, &links, &message));
         }
         found
     }
@@ -88,79 +89,43 @@ impl Applier<'_> {
     }
 }
 
-/// Builds the graph of points; an edge leads from the earlier point to the later one.
-fn points(state: &ProjectState) -> Edges<Point> {
-    let mut edges: Edges<Point> = BTreeMap::new();
-    let mut add = |from: Point, to: Point, link| edges.entry(from).or_default().push((to, link));
-    let involved: BTreeSet<TaskId> =
+/// Builds the graph of the tasks that dependencies join, and of the tasks above them. `ids` are the
+/// tasks by index, sorted.
+fn points(state: &ProjectState, ids: &[TaskId]) -> TaskGraph<Option<TaskLinkId>> {
+    let mut graph = TaskGraph::new(ids.len());
+    let at = |id: TaskId| ids.binary_search(&id).ok();
+    let joined: BTreeSet<TaskId> =
         state.dependencies().flat_map(|link| [link.from_id, link.to_id]).collect();
-    let mut seen = BTreeSet::new();
-    for id in involved {
-        let mut at = Some(id);
-        while let Some(task) = at.and_then(|id| state.task(id)).filter(|task| seen.insert(task.id))
+    let mut is_added = vec![false; ids.len()];
+    for id in joined {
+        let mut next = state.task(id);
+        while let Some(task) = next
+            && let Some(index) = at(task.id)
+            && !std::mem::replace(&mut is_added[index], true)
         {
-            add((task.id, false), (task.id, true), None);
-            if let Some(parent) = task.parent_id {
-                add((parent, false), (task.id, false), None);
-                add((task.id, true), (parent, true), None);
+            graph.add_task(index);
+            if let Some(parent) = task.parent_id.and_then(at) {
+                graph.add_child(parent, index);
             }
-            at = task.parent_id;
+            next = task.parent_id.and_then(|parent| state.task(parent));
         }
     }
     for link in state.dependencies() {
-        let (held_by, holds) = match link.dependency {
-            DependencyType::FinishToStart => (true, false),
-            DependencyType::StartToStart => (false, false),
-            DependencyType::FinishToFinish => (true, true),
-            DependencyType::StartToFinish => (false, true),
-        };
-        add((link.to_id, held_by), (link.from_id, holds), Some(link.id));
+        if let (Some(from), Some(to)) = (at(link.from_id), at(link.to_id)) {
+            graph.add_dependency(from, to, link.dependency, Some(link.id));
+        }
     }
-    edges
+    graph
 }
 
-/// Returns the cycles that a depth-first search finds, each with its nodes in order and its links.
-fn cycles<N: Copy + Ord>(edges: &Edges<N>) -> Vec<(Vec<N>, Vec<TaskLinkId>)> {
-    let mut found = Vec::new();
-    let mut done: BTreeSet<N> = BTreeSet::new();
-    for start in edges.keys() {
-        // The path of the search: each node, the link that led to it, and the index of its next
-        // edge.
-        let mut path: Vec<(N, Option<TaskLinkId>, usize)> = vec![(*start, None, 0)];
-        let mut on_path: BTreeSet<N> = BTreeSet::from([*start]);
-        if done.contains(start) {
-            continue;
-        }
-        while let Some((node, _, next)) = path.last_mut() {
-            let edge = edges.get(node).and_then(|out| out.get(*next)).copied();
-            *next += 1;
-            match edge {
-                None => {
-                    done.insert(*node);
-                    on_path.remove(node);
-                    path.pop();
-                }
-                Some((to, link)) if on_path.contains(&to) => {
-                    let from = path.iter().position(|(node, ..)| *node == to).unwrap_or(0);
-                    let nodes = path[from..].iter().map(|(node, ..)| *node).collect();
-                    let links = path[from + 1..]
-                        .iter()
-                        .filter_map(|(_, link, _)| *link)
-                        .chain(link)
-                        .collect();
-                    found.push((nodes, links));
-                    if found.len() >= MAX_CYCLES {
-                        return found;
-                    }
-                }
-                Some((to, link)) => {
-                    if !done.contains(&to) {
-                        on_path.insert(to);
-                        path.push((to, link, 0));
-                    }
-                }
-            }
+/// Returns the tasks that dependencies join and the tasks above them, sorted.
+fn involved(state: &ProjectState) -> Vec<TaskId> {
+    let mut found = BTreeSet::new();
+    for id in state.dependencies().flat_map(|link| [link.from_id, link.to_id]) {
+        let mut at = Some(id);
+        while let Some(id) = at.filter(|id| found.insert(*id)) {
+            at = state.task(id).and_then(|task| task.parent_id);
         }
     }
-    found
+    found.into_iter().collect()
 }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::id::TaskId;
+use crate::domain::link::DependencyType;
 use crate::domain::state::ProjectState;
+use crate::domain::task_graph::TaskGraph as Graph;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct TaskGraph {
@@ -87,39 +89,23 @@ impl TaskGraph {
         {
             return false;
         }
-        // Each task has a start (false) and a finish (true). Points that cannot be removed from the
-        // front are on a cycle.
-        let mut edges: BTreeMap<(TaskId, bool), Vec<(TaskId, bool)>> = BTreeMap::new();
-        let mut waiting: BTreeMap<(TaskId, bool), usize> = BTreeMap::new();
-        let mut add = |from: (TaskId, bool), to: (TaskId, bool)| {
-            edges.entry(from).or_default().push(to);
-            *waiting.entry(to).or_default() += 1;
-            waiting.entry(from).or_default();
-        };
+        let tree = self.parents.iter().flat_map(|(task, parent)| [Some(*task), *parent]).flatten();
+        let ends = self.links.iter().flat_map(|(from, to)| [*from, *to]);
+        let ids: Vec<TaskId> = tree.chain(ends).collect::<BTreeSet<_>>().into_iter().collect();
+        let at = |id: &TaskId| ids.binary_search(id).ok();
+        let mut graph = Graph::new(ids.len());
         for (task, parent) in &self.parents {
-            add((*task, false), (*task, true));
-            if let Some(parent) = parent {
-                add((*parent, false), (*task, false));
-                add((*task, true), (*parent, true));
+            let Some(task) = at(task) else { continue };
+            graph.add_task(task);
+            if let Some(parent) = parent.as_ref().and_then(at) {
+                graph.add_child(parent, task);
             }
         }
         for (from, to) in &self.links {
-            add((*to, true), (*from, false));
-        }
-        let mut free: Vec<(TaskId, bool)> =
-            waiting.iter().filter(|(_, count)| **count == 0).map(|(point, _)| *point).collect();
-        let mut taken = 0;
-        while let Some(point) = free.pop() {
-            taken += 1;
-            for next in edges.get(&point).into_iter().flatten() {
-                if let Some(count) = waiting.get_mut(next) {
-                    *count -= 1;
-                    if *count == 0 {
-                        free.push(*next);
-                    }
-                }
+            if let (Some(from), Some(to)) = (at(from), at(to)) {
+                graph.add_dependency(from, to, DependencyType::FinishToStart, ());
             }
         }
-        taken == waiting.len()
+        graph.points().is_acyclic()
     }
 }
