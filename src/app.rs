@@ -16,6 +16,7 @@ use crate::domain::patch::Source;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
 use crate::net::Workspace;
+use crate::planning::outline::OutlinePlanner;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use crate::service::change::Committed;
 use crate::service::erase::Erasable;
@@ -250,7 +251,9 @@ impl App {
             Begin::Create => DeltaStore::create(&place.root, format, at, chance).await?,
         };
         let store = Arc::new(store);
-        let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random };
+        let planner = Arc::new(OutlinePlanner);
+        let service =
+            Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, planner };
         Ok(Self { service, actor, store, place, run: None, end: None, committed: None })
     }
 

@@ -205,6 +205,11 @@ impl CliError {
             let violations: Vec<Value> = violations.iter().map(violation_json).collect();
             error.insert("violations".to_owned(), violations.into());
         }
+        if let (Self::Service(ServiceError::InvalidPlan { problems, .. }), Some(error)) =
+            (self, error.as_object_mut())
+        {
+            error.insert("problems".to_owned(), json!(problems));
+        }
         if let (Self::CheckFailed(checkup), Some(error)) = (self, error.as_object_mut()) {
             error.insert("checkup".to_owned(), checkup.clone());
         }
@@ -253,6 +258,9 @@ impl CliError {
                     text.push_str(&format!("\n    hint: {}", hint_text(hint)));
                 }
             }
+        }
+        if let Self::Service(ServiceError::InvalidPlan { problems, .. }) = self {
+            problems.iter().for_each(|problem| text.push_str(&format!("\n  {problem}")));
         }
         if let Some(hint) = self.hint() {
             text.push_str(&format!("\nhint: {hint}"));

@@ -14,6 +14,10 @@ pub enum ErrorKind {
     NotWritten(ErrorClass),
     /// The change may or may not be written.
     UnknownOutcome,
+    /// A planner returned a plan that violates rules.
+    InvalidPlan,
+    /// A planner returned no plan.
+    Planner(ErrorClass),
     Configuration,
     /// An API does not respond now.
     Unavailable,
@@ -66,6 +70,8 @@ impl ErrorKind {
             Self::Input => "input",
             Self::NotWritten(_) => "not_written",
             Self::UnknownOutcome => "unknown_outcome",
+            Self::InvalidPlan => "invalid_plan",
+            Self::Planner(_) => "planner",
             Self::Configuration | Self::Unavailable => "configuration",
             Self::Query(_) => "query",
             Self::UnknownTable => "unknown_table",
@@ -96,6 +102,7 @@ impl ErrorKind {
             | Self::Conflict
             | Self::NotFound
             | Self::Input
+            | Self::InvalidPlan
             | Self::Memory
             | Self::AlreadyALake
             | Self::UnfinishedCopy
@@ -114,6 +121,7 @@ impl ErrorKind {
                 ErrorClass::Transient
             }
             Self::NotWritten(class)
+            | Self::Planner(class)
             | Self::Query(class)
             | Self::Warehouse(class)
             | Self::Catalog(class)

@@ -1,14 +1,18 @@
 //! Decides what should happen to tasks: pure functions from a state to patches.
 //!
-//! Includes planning from a description, merging, splitting and choosing the next task. Excludes
-//! clocks, storage, models, and facts about a task that hold regardless of any plan (see `domain`).
-//! Results are patches and plain values.
+//! Includes planning from a description, the interface and the check of all planners, merging,
+//! splitting and choosing the next task. Excludes clocks, storage, models, and facts about a task
+//! that hold regardless of any plan (see `domain`). Results are patches and plain values.
 
 pub mod effort;
 pub mod merge;
 pub mod next;
 pub mod outline;
 pub mod plan;
+pub mod plan_problem;
+pub mod planner;
 pub mod replan;
 pub mod split;
 pub mod timeline;
+pub mod unverified;
+pub mod valid_plan;

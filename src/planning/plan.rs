@@ -1,8 +1,10 @@
 //! The plan that a planner returns, before anything is stored.
 //!
 //! Keys (`P1.T2.S1`, `R3`) are local to one plan. Spans point into the planner's input text, so
-//! that every row can be shown next to its source.
+//! that every row can be shown next to its source. Spans and bases are evidence: a planner gives
+//! them if it can.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use chrono::NaiveDate;
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::task::Priority;
 use crate::domain::time::Estimate;
+use crate::domain::value::Title;
 
 /// A hierarchical plan extracted from one description.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,7 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// Parts of the text that were deliberately not planned, in document order.
     pub skipped: Vec<Skipped>,
+    /// Counted again when the plan is checked.
     pub stats: Stats,
 }
 
@@ -39,7 +43,7 @@ pub struct Node {
     pub title: String,
     /// Source text of the row, without its child rows.
     pub description: String,
-    pub span: Span,
+    pub span: Option<Span>,
     pub standing: Progress,
     pub estimate: NodeEstimate,
     pub priority: Option<Priority>,
@@ -48,8 +52,16 @@ pub struct Node {
     pub not_before: Option<NaiveDate>,
     /// First and last week as stated, counted from the start of the project.
     pub relative_week: Option<(u32, u32)>,
-    pub origin: Origin,
+    /// `None` if the planner does not say.
+    pub origin: Option<Origin>,
     pub requirement_keys: Vec<String>,
+}
+
+impl Node {
+    /// Returns the first line of the row, if its place in the text is known.
+    pub fn line(&self) -> Option<usize> {
+        self.span.map(|span| span.start_line)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,11 +82,11 @@ pub enum Progress {
     Done,
 }
 
-/// A three-point estimate and its basis. `low <= likely <= high`.
+/// A three-point estimate and its basis, if the planner gives one. `low <= likely <= high`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeEstimate {
     pub range: Estimate,
-    pub basis: Basis,
+    pub basis: Option<Basis>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +119,7 @@ pub enum Origin {
 pub struct PlanLink {
     pub from: String,
     pub to: String,
-    pub basis: LinkBasis,
+    pub basis: Option<LinkBasis>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +146,7 @@ impl LinkBasis {
 pub struct Unresolved {
     pub from: String,
     pub text: String,
-    pub span: Span,
+    pub span: Option<Span>,
     pub best_guess: Option<String>,
 }
 
@@ -143,7 +155,7 @@ pub struct Unresolved {
 pub struct Requirement {
     pub key: String,
     pub text: String,
-    pub span: Span,
+    pub span: Option<Span>,
     pub covered_by: Vec<String>,
 }
 
@@ -200,7 +212,7 @@ impl ProblemCode {
 /// A part of the text that is not work, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
-    pub span: Span,
+    pub span: Option<Span>,
     pub what: String,
     pub reason: SkipReason,
 }
@@ -283,4 +295,42 @@ pub struct Stats {
     pub requirements: usize,
     pub covered: usize,
     pub skipped: usize,
+}
+
+impl Stats {
+    /// Counts the parts of a plan of `text`.
+    pub fn of(text: &str, plan: &Plan) -> Self {
+        let of_kind = |kind: NodeKind| plan.nodes.iter().filter(|node| node.kind == kind).count();
+        let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+        for node in &plan.nodes {
+            let above = node.parent.as_deref().and_then(|parent| depths.get(parent));
+            let depth = above.map_or(0, |depth| depth + 1);
+            depths.insert(&node.key, depth);
+        }
+        let covered =
+            plan.requirements.iter().filter(|requirement| !requirement.covered_by.is_empty());
+        Self {
+            lines: text.matches('\n').count() + 1,
+            words: text.split_whitespace().count(),
+            phases: of_kind(NodeKind::Phase),
+            tasks: of_kind(NodeKind::Task),
+            subtasks: of_kind(NodeKind::Subtask),
+            done: plan.nodes.iter().filter(|node| node.standing == Progress::Done).count(),
+            depth: depths.into_values().max().unwrap_or(0),
+            links: plan.links.len(),
+            requirements: plan.requirements.len(),
+            covered: covered.count(),
+            skipped: plan.skipped.len(),
+        }
+    }
+}
+
+/// Converts a text to a title: one line within the length limit.
+pub(super) fn fitting_title(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\0', "");
+    match line.chars().count() {
+        0 => "Untitled".to_owned(),
+        length if length <= Title::MAX => line,
+        _ => line.chars().take(Title::MAX - 1).chain(['…']).collect(),
+    }
 }

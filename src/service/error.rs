@@ -11,6 +11,8 @@ use crate::domain::id::PatchSetId;
 use crate::domain::violation::Violation;
 use crate::exchange::json::JsonError;
 use crate::net::NetError;
+use crate::planning::plan_problem::PlanProblem;
+use crate::planning::planner::PlannerError;
 use crate::store::StoreError;
 
 #[derive(Debug, Error)]
@@ -23,6 +25,11 @@ pub enum ServiceError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Net(#[from] NetError),
+    #[error(transparent)]
+    Planner(#[from] PlannerError),
+    /// The planner's plan breaks rules; nothing was written.
+    #[error("the plan of the planner {model} is invalid")]
+    InvalidPlan { model: String, problems: Vec<PlanProblem> },
     /// The change violates rules; nothing was written.
     #[error("the change was refused")]
     Refused(Vec<Violation>),
@@ -66,6 +73,8 @@ impl ServiceError {
             Self::Query(cause) => cause.kind(),
             Self::Config(cause) => cause.kind(),
             Self::Net(cause) => cause.kind(),
+            Self::Planner(cause) => cause.kind(),
+            Self::InvalidPlan { .. } => ErrorKind::InvalidPlan,
             Self::Refused(_) => ErrorKind::Refused,
             Self::Conflicted { .. } => ErrorKind::Conflict,
             Self::NotWritten(cause) => ErrorKind::NotWritten(cause.kind().class()),
@@ -83,7 +92,8 @@ impl ServiceError {
             Self::Query(cause) => cause.hint(),
             Self::Config(cause) => Some(cause.hint()),
             Self::Net(cause) => cause.hint(),
-            Self::Refused(_) => None,
+            Self::Planner(cause) => cause.hint(),
+            Self::Refused(_) | Self::InvalidPlan { .. } => None,
             Self::Conflicted { .. } => {
                 Some("review it and retry the change if it still applies".into())
             }

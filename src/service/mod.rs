@@ -34,6 +34,7 @@ use std::sync::Arc;
 pub use context::RequestContext;
 pub use error::ServiceError;
 
+use crate::planning::planner::Planner;
 use crate::runtime::{Clock, Random};
 use crate::store::Store;
 
@@ -43,4 +44,6 @@ pub struct Service {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    /// Turns descriptions into plans.
+    pub planner: Arc<dyn Planner>,
 }

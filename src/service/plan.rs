@@ -14,11 +14,12 @@ use crate::domain::state::{ProjectState, State};
 use crate::domain::time::{Instant, rfc3339};
 use crate::domain::value::{LongText, Name, Title};
 use crate::domain::violation::Violation;
-use crate::planning::outline::{Options, outline};
 use crate::planning::plan::{NodeKind, Plan};
+use crate::planning::planner::Options;
 use crate::planning::replan::report::Report;
 use crate::planning::replan::{Description, replan};
-use crate::runtime::uuid_v7;
+use crate::planning::valid_plan::ValidPlan;
+use crate::runtime::{fresh_set_id, uuid_v7};
 use crate::store::Scope;
 use crate::store::event_tables::AGENT_LOGS;
 
@@ -42,7 +43,7 @@ pub struct PlanRequest {
 /// Result of planning a description; nothing is written.
 #[derive(Debug)]
 pub struct Preview {
-    pub plan: Plan,
+    pub plan: ValidPlan,
     pub report: Report,
     pub set: PatchSet,
     pub project: ProjectId,
@@ -110,12 +111,32 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Preview, ServiceError> {
         let lake = self.state(&Scope::outline()).await?;
+        let plan = self.planned(&lake, &request.text).await?;
+        self.preview_plan(request, &lake, plan, context).await
+    }
+
+    /// Asks the planner for a plan and checks it.
+    async fn planned(&self, lake: &State, text: &str) -> Result<ValidPlan, ServiceError> {
         let options = Options {
             max_depth: lake.lake.as_ref().map_or(5, |lake| lake.max_depth).into(),
             ..Options::default()
         };
-        let plan = outline(&request.text, options);
-        let mut project = id_of(&lake, request, &plan)?;
+        let plan = self.planner.plan(text, options).await?;
+        ValidPlan::check(plan, text, options).map_err(|problems| ServiceError::InvalidPlan {
+            model: self.planner.model().to_owned(),
+            problems,
+        })
+    }
+
+    /// Compares a plan of the request's text with the lake.
+    async fn preview_plan(
+        &self,
+        request: &PlanRequest,
+        lake: &State,
+        plan: ValidPlan,
+        context: &RequestContext,
+    ) -> Result<Preview, ServiceError> {
+        let mut project = id_of(lake, request, &plan)?;
         let mut before = self.state(&Scope::of(project)).await?;
         // Between the two reads, another process may have planned the same text.
         while id_of(&before, request, &plan)? != project {
@@ -135,13 +156,16 @@ impl Service {
             message: invalid.to_string(),
             hint: None,
         })?;
-        let previous = kept
-            .and_then(|project| project.description.as_ref())
-            .map(|text| outline(text.as_str(), options));
+        let previous = match kept.and_then(|project| project.description.as_ref()) {
+            Some(text) if self.planner.is_repeatable() => {
+                Some(self.planned(lake, text.as_str()).await?)
+            }
+            _ => None,
+        };
         let id = request.id.unwrap_or_else(|| self.fresh_set_id(context));
         let detail =
             Description { source: &source, text: &request.text, plan: &plan, name: name.as_ref() };
-        let made = replan(&before, existing, detail, previous.as_ref(), id);
+        let made = replan(&before, existing, detail, previous.as_deref(), id);
         let set = context
             .through(Source::Plan)
             .patch_set(id, made.patches)
@@ -208,7 +232,7 @@ impl Service {
         let plan = &preview.plan;
         let of_kind = |kind| plan.nodes.iter().filter(|node| node.kind == kind).count();
         let skipped: Vec<Value> = (plan.skipped.iter())
-            .map(|part| json!({"line": part.span.start_line, "reason": part.reason}))
+            .map(|part| json!({"line": part.span.map(|span| span.start_line), "reason": part.reason}))
             .collect();
         let source = preview
             .after
@@ -216,7 +240,7 @@ impl Service {
             .and_then(ProjectState::project)
             .and_then(|project| project.source.clone());
         let row = json!({
-            "run_id": uuid_v7(now, self.random.as_ref()).to_string(), "at": rfc3339(now), "agent": "planner", "model": "outline",
+            "run_id": uuid_v7(now, self.random.as_ref()).to_string(), "at": rfc3339(now), "agent": "planner", "model": self.planner.model(),
             "actor": preview.set.actor.as_str(), "source": source.map(|source| source.to_string()), "project_id": preview.project.to_string(),
             "patch_set_id": done.map(|done| done.id.to_string()), "seq": done.map(|done| done.seq),
             "duration_ms": (now - begun).num_milliseconds(), "phases": of_kind(NodeKind::Phase), "tasks": of_kind(NodeKind::Task),
@@ -234,9 +258,11 @@ impl Service {
         request: &PlanRequest,
         context: &RequestContext,
     ) -> Result<(Preview, Option<Committed>), ServiceError> {
+        let mut lake = self.state(&Scope::outline()).await?;
+        let plan = self.planned(&lake, &request.text).await?;
         let mut tries = 0;
         loop {
-            let preview = self.plan(request, context).await?;
+            let preview = self.preview_plan(request, &lake, plan.clone(), context).await?;
             if preview.set.patches.is_empty() && request.id.is_none() {
                 return Ok((preview, None));
             }
@@ -253,6 +279,7 @@ impl Service {
                 Err(ServiceError::Refused(_)) if is_empty => return Ok((preview, None)),
                 done => return Ok((preview, Some(done?))),
             }
+            lake = self.state(&Scope::outline()).await?;
         }
     }
 }

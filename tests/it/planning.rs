@@ -3,6 +3,7 @@
 pub mod concurrent;
 mod descriptions;
 mod effort;
+mod planners;
 mod replanning;
 mod timeline;
 mod user_edits;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::task::Task;
 use lakeplan::exchange::patchset::Request;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::planning::replan::report::{Item, Mark};
 use lakeplan::service::plan::{PlanRequest, Preview};
 use lakeplan::service::{Service, ServiceError};
@@ -31,7 +33,12 @@ impl PlanFixture {
     pub fn new() -> Self {
         let (clock, random) = (clock(), random(7));
         let store = MemoryStore::new(Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
-        let service = Service { store: Arc::new(store), clock, random };
+        let service = Service {
+            planner: Arc::new(OutlinePlanner),
+            store: Arc::new(store),
+            clock,
+            random,
+        };
         Self { service, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
     }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use lakeplan::domain::patch::Source;
 use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{SystemClock, SystemRandom};
 use lakeplan::service::Service;
 use lakeplan::service::plan::PlanRequest;
@@ -52,7 +53,12 @@ fn plan(_: &Path) -> Measurement {
         for _ in 0..9 {
             let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
             let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).expect("store"));
-            let service = Service { store, clock, random };
+            let service = Service {
+                planner: Arc::new(OutlinePlanner),
+                store,
+                clock,
+                random,
+            };
             let author = service.request(Name::new("bench").expect("valid name"), Source::Cli);
             let started = Instant::now();
             let preview = service.plan(&request, &author).await.expect("planning succeeds");

@@ -10,6 +10,7 @@ use lakeplan::domain::patch::Source;
 use lakeplan::domain::value::Name;
 use lakeplan::exchange::{json, patchset::Request};
 use lakeplan::planning::effort::Efforts;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{SystemClock, SystemRandom};
 use lakeplan::service::Service;
 use lakeplan::store::{Scope, Store};
@@ -71,6 +72,7 @@ fn measured(folder: &Path, which: usize) -> Measurement {
             let _ = std::fs::remove_dir_all(&place);
             let store = Arc::new(lake::create(&place).await);
             let service = Service {
+                planner: Arc::new(OutlinePlanner),
                 store: Arc::clone(&store) as Arc<dyn Store>,
                 clock: Arc::new(SystemClock),
                 random: Arc::new(SystemRandom::default()),

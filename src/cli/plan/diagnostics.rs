@@ -84,7 +84,9 @@ pub(super) fn problems(preview: &Preview, shown: Shown) -> Vec<String> {
                 .map(|guess| format!("; perhaps {}", row(guess)))
                 .unwrap_or_default();
             let text = open.text.split_whitespace().collect::<Vec<_>>().join(" ");
-            format!("line {}: {} waits for {text:?}{guess}", open.span.start_line, row(&open.from))
+            let place = open.span.map(|span| format!("line {}: ", span.start_line));
+            let place = place.unwrap_or_default();
+            format!("{place}{} waits for {text:?}{guess}", row(&open.from))
         })
         .collect();
     let title = count(unresolved.len(), "dependency").replace("dependencys", "dependencies");
@@ -102,8 +104,8 @@ pub(super) fn problems(preview: &Preview, shown: Shown) -> Vec<String> {
 
 fn uncovered(preview: &Preview, problem: &Problem) -> String {
     let line = problem.lines.first().copied().unwrap_or_default();
-    let entry =
-        preview.plan.requirements.iter().find(|requirement| requirement.span.start_line == line);
+    let entry = (preview.plan.requirements.iter())
+        .find(|requirement| requirement.span.is_some_and(|span| span.start_line == line));
     match entry {
         Some(requirement) => format!(
             "line {line}: {}",
@@ -145,7 +147,7 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
         })
         .filter(|skipped| {
             skipped.reason != SkipReason::PlannedElsewhere
-                || skipped.span.end_line > skipped.span.start_line
+                || skipped.span.is_some_and(|span| span.end_line > span.start_line)
         })
         .collect();
     if entry.is_empty() {
@@ -154,13 +156,15 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     if shown.lists_skipped {
         let rows = preview.plan.skipped.iter().map(|skipped| {
             let what = cut(&one_line(&skipped.what), shown.width.saturating_sub(36).max(20));
-            format!("  {:<10} {:<22} {what}", lines(skipped.span), reason(skipped.reason))
+            let place = skipped.span.map(lines).unwrap_or_default();
+            format!("  {place:<10} {:<22} {what}", reason(skipped.reason))
         });
         return [String::new(), "not planned".to_owned()].into_iter().chain(rows).collect();
     }
     let mut counted: BTreeMap<SkipReason, Vec<String>> = BTreeMap::new();
     for skipped in &entry {
-        counted.entry(skipped.reason).or_default().push(lines(skipped.span));
+        let place = skipped.span.map(lines).unwrap_or_default();
+        counted.entry(skipped.reason).or_default().push(place);
     }
     let mut reasons: Vec<(&SkipReason, &Vec<String>)> = counted.iter().collect();
     reasons.sort_by_key(|(found, places)| {
@@ -168,7 +172,9 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     });
     let parts: Vec<String> = (reasons.iter())
         .map(|(found, places)| match places.len() {
-            1..=2 => format!("{} ({})", reason(**found), places.join(", ")),
+            1..=2 if places.iter().all(|place| !place.is_empty()) => {
+                format!("{} ({})", reason(**found), places.join(", "))
+            }
             number => format!("{} ({number}×)", reason(**found)),
         })
         .collect();

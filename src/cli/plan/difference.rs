@@ -119,7 +119,7 @@ fn subject(preview: &Preview, item: &Item) -> String {
                 .rows
                 .iter()
                 .position(|row| row.task == Some(id))
-                .map(|row| preview.plan.nodes[row].span);
+                .and_then(|row| preview.plan.nodes[row].span);
             let place = span.map(|span| format!("  {}", lines(span))).unwrap_or_default();
             format!("{}  {}{place}", key(preview, id), cut(&item.title, 70))
         }

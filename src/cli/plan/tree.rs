@@ -39,7 +39,7 @@ pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
             .get(node.key.as_str())
             .map(|keys| format!("after {}", keys.join(", ")))
             .unwrap_or_default();
-        rows.push([title, effort(node), lines(node.span), after]);
+        rows.push([title, effort(node), node.span.map(lines).unwrap_or_default(), after]);
         if is_open {
             let last = children.len().saturating_sub(1);
             let deeper = children.iter().enumerate().rev();
@@ -79,7 +79,7 @@ pub(super) fn lines(span: Span) -> String {
 /// Formats a range of effort; a sum is rounded.
 pub(in crate::cli) fn effort(node: &Node) -> String {
     let range = node.estimate.range;
-    if node.estimate.basis == Basis::Children { range.rough() } else { range.to_string() }
+    if node.estimate.basis == Some(Basis::Children) { range.rough() } else { range.to_string() }
 }
 
 fn row_title(node: &Node) -> String {

@@ -112,7 +112,9 @@ fn beside(story: &Story) -> Vec<String> {
     let keys = keys(&story.first);
     let mut rows: BTreeMap<usize, &Node> = BTreeMap::new();
     for node in &plan.nodes {
-        rows.entry(node.span.start_line).or_insert(node);
+        if let Some(line) = node.line() {
+            rows.entry(line).or_insert(node);
+        }
     }
     let mut rendered = Vec::new();
     let lines = TEXT
@@ -158,7 +160,10 @@ fn not_planned(story: &Story) -> Vec<String> {
     };
     let sentence = story.first.plan.skipped.iter().filter(|skipped| is_reported(skipped.reason));
     let parts: Vec<String> = sentence
-        .map(|skipped| format!("{} (L{})", reason(skipped.reason), skipped.span.start_line))
+        .map(|skipped| {
+            let place = skipped.span.map(|span| format!(" (L{})", span.start_line));
+            format!("{}{}", reason(skipped.reason), place.unwrap_or_default())
+        })
         .collect();
     let note = format!(
         "not planned: {}; lakeplan plan migration.md --skipped lists more",

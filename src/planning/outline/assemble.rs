@@ -7,16 +7,17 @@ use super::acyclic::{self, Refused};
 use super::dependencies::{self, Link, Reason};
 use super::draft::Draft;
 use super::keywords::{Keywords, Rank};
-use super::options::Options;
 use super::problems::{self, Rows};
 use super::split::{self, Splits};
 use super::title::Title;
 use super::units::UnitClass;
 use super::{estimates, requirements};
+use crate::domain::value::Name;
 use crate::planning::plan::{
-    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Progress, Requirement, SkipReason,
-    Skipped, Span, Stats, Unresolved,
+    LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped,
+    Span, Stats, Unresolved, fitting_title,
 };
+use crate::planning::planner::Options;
 
 /// Builds the plan from a draft read at a rank.
 pub(super) fn plan(
@@ -54,7 +55,7 @@ pub(super) fn plan(
         .map(|open| Unresolved {
             from: keys[open.from].clone(),
             text: open.text,
-            span: lines.span(open.span),
+            span: Some(lines.span(open.span)),
             best_guess: open.guess.map(|row| keys[row].clone()),
         })
         .collect();
@@ -63,11 +64,10 @@ pub(super) fn plan(
 
     let mut by_row: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     let nodes: Vec<Node> = order.iter().filter_map(|row| by_row[*row].take()).collect();
-    let stats = stats(text, &lines, &draft, &nodes, links.len(), &requirements, skipped.len());
     let language_note = (!keywords.knows_words()).then(|| {
         "The text is in a language the planner has no cue words for: it is planned by headings and lists only, and dependencies, durations and sections without work are not recognised.".to_owned()
     });
-    Plan {
+    let mut plan = Plan {
         title: title.text,
         title_span: title.span.map(|span| lines.span(span)),
         language_note,
@@ -77,8 +77,10 @@ pub(super) fn plan(
         requirements,
         problems,
         skipped,
-        stats,
-    }
+        stats: Stats::default(),
+    };
+    plan.stats = Stats::of(text, &plan);
+    plan
 }
 
 /// Line numbers by byte position.
@@ -191,17 +193,17 @@ fn nodes(
                 key: keys[index].clone(),
                 parent,
                 kind: kinds[index],
-                title: row.title.clone(),
+                title: fitting_title(&row.title),
                 description: row.description.join("\n\n"),
-                span: lines.span(row.span.clone()),
+                span: Some(lines.span(row.span.clone())),
                 standing: row.standing,
                 estimate,
                 priority: row.priority,
-                owner: draft.owner(index).cloned(),
+                owner: draft.owner(index).filter(|owner| Name::new(owner).is_ok()).cloned(),
                 due: row.window.due,
                 not_before: row.window.not_before,
                 relative_week: row.weeks,
-                origin,
+                origin: Some(origin),
                 requirement_keys: Vec::new(),
             }
         })
@@ -226,7 +228,7 @@ fn requirements(draft: &Draft, nodes: &mut [Node], lines: &Lines<'_>) -> Vec<Req
             Requirement {
                 key,
                 text: statement.text.clone(),
-                span: lines.span(statement.span.clone()),
+                span: Some(lines.span(statement.span.clone())),
                 covered_by,
             }
         })
@@ -284,7 +286,7 @@ fn plan_link(link: Link, keys: &[String], lines: &Lines<'_>) -> PlanLink {
         Reason::Steps => LinkBasis::Steps { span },
         Reason::Phases => LinkBasis::Phases { span },
     };
-    PlanLink { from: keys[link.from].clone(), to: keys[link.to].clone(), basis }
+    PlanLink { from: keys[link.from].clone(), to: keys[link.to].clone(), basis: Some(basis) }
 }
 
 /// Records all text that no row, statement or skip covers.
@@ -334,37 +336,9 @@ fn skipped(draft: &Draft, lines: &Lines<'_>) -> Vec<Skipped> {
         .skips
         .iter()
         .map(|skip| Skipped {
-            span: lines.span(skip.span.clone()),
+            span: Some(lines.span(skip.span.clone())),
             what: skip.what.clone(),
             reason: skip.reason,
         })
         .collect()
-}
-
-fn stats(
-    text: &str,
-    lines: &Lines<'_>,
-    draft: &Draft,
-    nodes: &[Node],
-    links: usize,
-    requirements: &[Requirement],
-    skipped: usize,
-) -> Stats {
-    let of_kind = |kind: NodeKind| nodes.iter().filter(|node| node.kind == kind).count();
-    Stats {
-        lines: lines.starts.len(),
-        words: text.split_whitespace().count(),
-        phases: of_kind(NodeKind::Phase),
-        tasks: of_kind(NodeKind::Task),
-        subtasks: of_kind(NodeKind::Subtask),
-        done: nodes.iter().filter(|node| node.standing == Progress::Done).count(),
-        depth: draft.rows.iter().map(|row| row.depth as usize).max().unwrap_or(0),
-        links,
-        requirements: requirements.len(),
-        covered: requirements
-            .iter()
-            .filter(|requirement| !requirement.covered_by.is_empty())
-            .count(),
-        skipped,
-    }
 }

@@ -2,9 +2,9 @@
 
 use super::draft::Draft;
 use super::keywords::{Keywords, Kind};
-use super::options::Options;
 use crate::domain::time::{Estimate, Minutes};
 use crate::planning::plan::{Basis, NodeEstimate, NodeKind};
+use crate::planning::planner::Options;
 
 /// Returns the estimates of all rows, by index.
 ///
@@ -24,7 +24,7 @@ pub(super) fn estimates(
         .map(|(row, kind)| match &row.stated {
             Some(stated) => NodeEstimate {
                 range: stated.range,
-                basis: Basis::Stated { text: stated.text.clone() },
+                basis: Some(Basis::Stated { text: stated.text.clone() }),
             },
             None => by_kind(keywords, &row.title, *kind, options),
         })
@@ -47,7 +47,7 @@ fn sum_up(draft: &Draft, order: &[usize], estimates: &mut [NodeEstimate]) {
                 .iter()
                 .map(|child| estimates[*child].range)
                 .fold(Estimate::default(), Estimate::and);
-            estimates[index] = NodeEstimate { range, basis: Basis::Children };
+            estimates[index] = NodeEstimate { range, basis: Some(Basis::Children) };
         }
     }
 }
@@ -94,7 +94,7 @@ fn fit(draft: &Draft, index: usize, estimates: &mut [NodeEstimate], options: Opt
             likely: scaled(range.likely),
             high: scaled(range.high),
         };
-        estimates[leaf] = NodeEstimate { range, basis: Basis::Share { of: of.clone() } };
+        estimates[leaf] = NodeEstimate { range, basis: Some(Basis::Share { of: of.clone() }) };
     }
 }
 
@@ -107,7 +107,7 @@ fn by_kind(keywords: &Keywords, title: &str, kind: NodeKind, options: Options) -
         let minute = Minutes::new(1);
         return NodeEstimate {
             range: Estimate { low: minute, likely: minute, high: minute },
-            basis: Basis::Children,
+            basis: Some(Basis::Children),
         };
     };
     let [low, likely, high] = if kind == NodeKind::Subtask { work.subtask } else { work.task };
@@ -119,7 +119,7 @@ fn by_kind(keywords: &Keywords, title: &str, kind: NodeKind, options: Options) -
     };
     NodeEstimate {
         range: Estimate { low: scale(low), likely: scale(likely), high: scale(high) },
-        basis: Basis::Kind { kind: work.name.clone() },
+        basis: Some(Basis::Kind { kind: work.name.clone() }),
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
         );
         assert_eq!(likely(&plan, "T1.S1"), 120);
         assert_eq!(likely(&plan, "T1"), 180);
-        assert_eq!(plan.nodes[0].estimate.basis, Basis::Children);
+        assert_eq!(plan.nodes[0].estimate.basis, Some(Basis::Children));
     }
 
     #[test]
@@ -217,6 +217,6 @@ mod tests {
         );
         assert_eq!(likely(&plan, "P1"), 480);
         assert!((1..=3).map(|n| likely(&plan, &format!("P1.T{n}"))).sum::<u32>() <= 500);
-        assert!(matches!(plan.nodes[1].estimate.basis, Basis::Share { .. }));
+        assert!(matches!(plan.nodes[1].estimate.basis, Some(Basis::Share { .. })));
     }
 }

@@ -11,7 +11,6 @@ use super::draft::{Draft, Row};
 use super::front_matter::FrontMatter;
 use super::keywords::{Attribute, HeadingRole, Keywords, Rank};
 use super::lines::{is_placeholder, item_line, join};
-use super::options::Options;
 use super::requirements::{has_modal, may_contain_requirements};
 use super::rows::describes_one_thing;
 use super::section_classifier::SectionKind;
@@ -20,6 +19,7 @@ use super::title::Title;
 use super::walker::{WalkContext, Walker};
 use super::{dates, items, tables};
 use crate::planning::plan::{Progress, SkipReason};
+use crate::planning::planner::Options;
 
 /// Reads the whole text, treating sections of at least `threshold` as work.
 pub(super) fn read<'a>(

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::draft::{Mention, Row};
 use super::keywords::{Attribute, Keywords, normalised};
-use super::options::Options;
 use super::{dates, durations};
 use crate::planning::plan::Progress;
+use crate::planning::planner::Options;
 
 /// Writes a field's value into the row; ignores unreadable values.
 pub(super) fn apply(

@@ -11,10 +11,10 @@ use super::dates;
 use super::head::Head;
 use super::keywords::{Keywords, normalised, pattern};
 use super::notes;
-use super::options::Options;
 use super::titles::{is_picture, title, without_lead_in};
 use super::units::{NUMBERING, Unit, UnitClass};
 use crate::planning::plan::Progress;
+use crate::planning::planner::Options;
 
 static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(

@@ -3,9 +3,9 @@
 use super::blocks::{Block, Item, Line};
 use super::items;
 use super::keywords::{Keywords, normalised};
-use super::options::Options;
 use super::requirements::has_modal;
 use super::units::Unit;
+use crate::planning::planner::Options;
 
 /// Numbers of list items by how they are written.
 #[derive(Debug, Default, Clone, Copy)]

@@ -55,8 +55,8 @@ mod lines;
 mod list_classifier;
 mod lists;
 mod notes;
-mod options;
 mod parser;
+mod planner;
 mod problems;
 mod repair;
 mod requirement_sections;
@@ -74,10 +74,12 @@ mod titles;
 mod units;
 mod walker;
 
+pub use crate::planning::planner::Options;
+pub use planner::OutlinePlanner;
+
 use crate::planning::plan::{Node, Plan, Progress};
 use draft::Draft;
 use keywords::{DetectedLanguage, Keywords, Rank};
-pub use options::Options;
 use sections::Section;
 use title::Title;
 

@@ -9,9 +9,9 @@ use super::dates::{self, Window};
 use super::durations;
 use super::head::Head;
 use super::keywords::{Keywords, normalised, pattern};
-use super::options::Options;
 use super::titles::{is_picture, without_code};
 use crate::planning::plan::Progress;
+use crate::planning::planner::Options;
 
 static GROUP: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));

@@ -31,7 +31,7 @@ impl Rows<'_> {
     }
 
     fn line(&self, row: usize) -> usize {
-        self.nodes[row].span.start_line
+        self.nodes[row].line().unwrap_or_default()
     }
 
     pub(super) fn cycle(&self, refused: &Refused, line_of: impl Fn(&Link) -> usize) -> Problem {
@@ -164,12 +164,12 @@ impl Rows<'_> {
             .filter_map(|link| {
                 let (from, to) = (&self.nodes[link.from], &self.nodes[link.to]);
                 let (due, needed) = (from.due?, to.due?);
+                let lines = vec![self.line(link.from), self.line(link.to)];
                 (needed > due).then(|| {
                     let message = format!(
                         "\"{}\" (line {}) is due {due}, before what it waits for: \"{}\" (line {}) is due {needed}",
-                        from.title, from.span.start_line, to.title, to.span.start_line
+                        from.title, lines[0], to.title, lines[1]
                     );
-                    let lines = vec![from.span.start_line, to.span.start_line];
                     self.problem(ProblemCode::DatesConflict, message, &[link.from, link.to], lines)
                 })
             })
@@ -197,7 +197,7 @@ impl Rows<'_> {
 }
 
 pub(super) fn uncovered(requirement: &Requirement) -> Problem {
-    let line = requirement.span.start_line;
+    let line = requirement.span.map(|span| span.start_line).unwrap_or_default();
     let text: String = requirement.text.chars().take(160).collect();
     Problem {
         code: ProblemCode::UncoveredRequirement,

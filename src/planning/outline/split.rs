@@ -2,9 +2,9 @@
 
 use super::draft::{Draft, Row};
 use super::durations::StatedDuration;
-use super::options::Options;
 use crate::domain::time::{Estimate, Minutes};
 use crate::planning::plan::Progress;
+use crate::planning::planner::Options;
 
 /// Maximum number of parts. More would explain nothing, so such a task stays whole and is reported.
 const MAX_PARTS: u32 = 8;
@@ -74,7 +74,10 @@ mod tests {
         let plan = outline("## Tasks\n\n- Build the barn (5 days)\n", Options::default());
         assert_eq!(plan.nodes.len(), 4);
         assert_eq!(plan.nodes[1].title, "Build the barn (part 1 of 3)");
-        assert_eq!(plan.nodes[3].origin, Origin::Split { of: "T1".to_owned(), part: 3, parts: 3 });
+        assert_eq!(
+            plan.nodes[3].origin,
+            Some(Origin::Split { of: "T1".to_owned(), part: 3, parts: 3 })
+        );
         assert!(plan.nodes[1].estimate.range.high.get() <= 960);
     }
 

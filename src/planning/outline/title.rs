@@ -7,9 +7,9 @@ use super::front_matter::FrontMatter;
 use super::items;
 use super::keywords::{HeadingRole, Keywords, normalised};
 use super::list_classifier::label_and_value;
-use super::options::Options;
 use super::sections::Section;
 use super::titles::{self, clean, first_sentence};
+use crate::planning::planner::Options;
 
 /// The title, its span, and the span of its heading.
 #[derive(Debug, Default)]

@@ -8,10 +8,10 @@ use super::draft::Draft;
 use super::fields;
 use super::keywords::{Attribute, Keywords, Rank};
 use super::list_classifier::label_and_value;
-use super::options::Options;
 use super::sections::Section;
 use super::title::Title;
 use crate::planning::plan::SkipReason;
+use crate::planning::planner::Options;
 
 /// Position of the reader in the plan.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,7 +1,6 @@
 //! Merges dependencies and covered requirements from the current plan, the previous plan and
 //! people's edits.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Replanner;
@@ -12,13 +11,13 @@ use crate::domain::link::{DependencyType, LinkKind, TaskLink};
 use crate::domain::patch::Op;
 use crate::domain::record::Entity;
 use crate::domain::value::FieldValue;
+use crate::planning::plan::fitting_title;
 
 impl Replanner<'_> {
     /// Records the prerequisites and covered requirements of every row.
     pub(super) fn want_links(&mut self, requirements: &[Option<RequirementId>]) {
         let plan = self.input.plan;
-        let rows: BTreeMap<&str, usize> =
-            plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
+        let rows = plan.rows();
         for link in &plan.links {
             let (Some(from), Some(to)) = (rows.get(link.from.as_str()), rows.get(link.to.as_str()))
             else {
@@ -222,7 +221,7 @@ impl Replanner<'_> {
                 .map(|task| task.title.to_string());
             let planned = || {
                 let row = self.tasks.iter().position(|task| *task == Some(id))?;
-                Some(super::merge_base::title(&self.input.plan.nodes[row].title))
+                Some(fitting_title(&self.input.plan.nodes[row].title))
             };
             known.or_else(planned).unwrap_or_default()
         };

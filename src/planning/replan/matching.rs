@@ -10,7 +10,8 @@ use super::merge_base::{MergeBase, normal};
 use crate::domain::id::TaskId;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Task;
-use crate::planning::plan::{Node, Plan};
+use crate::planning::plan::{Node, Plan, fitting_title};
+use crate::planning::valid_plan::ValidPlan;
 use crate::text::similarity::TitleIndex;
 use crate::text::stem::content_words;
 
@@ -37,8 +38,8 @@ pub(super) fn known<'a>(
     // source line, which every plan updates. Otherwise a plan or an undo deleted it.
     let mut stated: BTreeMap<(String, Option<u32>), usize> = BTreeMap::new();
     for node in previous.into_iter().flat_map(|plan| &plan.nodes) {
-        let line = u32::try_from(node.span.start_line).ok();
-        *stated.entry((normal(&super::merge_base::title(&node.title)), line)).or_default() += 1;
+        let line = node.line().and_then(|line| u32::try_from(line).ok());
+        *stated.entry((normal(&fitting_title(&node.title)), line)).or_default() += 1;
     }
     known.sort_by_key(|known| (!known.task.is_live(), known.task.key.number()));
     known.retain(|known| {
@@ -52,22 +53,11 @@ pub(super) fn known<'a>(
 }
 
 /// Returns the index into `known` of each row's task.
-pub(super) fn matches(plan: &Plan, known: &[ExistingTask<'_>]) -> Vec<Option<usize>> {
-    let rows: BTreeMap<&str, usize> =
-        plan.nodes.iter().enumerate().map(|(index, node)| (node.key.as_str(), index)).collect();
-    let parents: Vec<Option<usize>> = plan
-        .nodes
-        .iter()
-        .map(|node| node.parent.as_deref().and_then(|parent| rows.get(parent).copied()))
-        .collect();
+pub(super) fn matches(plan: &ValidPlan, known: &[ExistingTask<'_>]) -> Vec<Option<usize>> {
     let mut matcher = Matcher {
         nodes: &plan.nodes,
-        texts: plan
-            .nodes
-            .iter()
-            .map(|node| normal(&super::merge_base::title(&node.title)))
-            .collect(),
-        parents,
+        texts: plan.nodes.iter().map(|node| normal(&fitting_title(&node.title))).collect(),
+        parents: plan.parents(),
         known,
         places: known.iter().enumerate().map(|(index, known)| (known.task.id, index)).collect(),
         of_node: vec![None; plan.nodes.len()],
@@ -83,7 +73,7 @@ pub(super) fn matches(plan: &Plan, known: &[ExistingTask<'_>]) -> Vec<Option<usi
 struct Matcher<'a> {
     nodes: &'a [Node],
     texts: Vec<String>,
-    parents: Vec<Option<usize>>,
+    parents: &'a [Option<usize>],
     known: &'a [ExistingTask<'a>],
     places: BTreeMap<TaskId, usize>,
     of_node: Vec<Option<usize>>,

@@ -8,8 +8,8 @@ use crate::domain::id::{EntityId, RequirementId, TaskId, UserId};
 use crate::domain::record::{Fields, Record};
 use crate::domain::task::Task;
 use crate::domain::time::{Estimate, Minutes};
-use crate::domain::value::{FieldValue, Metadata, Title};
-use crate::planning::plan::{Basis, Node, Progress};
+use crate::domain::value::{FieldValue, Metadata};
+use crate::planning::plan::{Basis, Node, Progress, fitting_title};
 
 /// Fields that a description may state, in groups. A person's edit of one field protects its whole
 /// group: the bounds of an estimate depend on each other, and so do the two dates.
@@ -47,13 +47,13 @@ pub(super) struct MergeBase {
 pub(super) fn stated(node: &Node, owner: Option<UserId>) -> Fields {
     let estimate = capped(node.estimate.range);
     // Nobody stated the sum of a parent, and a stored sum would be wrong once a part changes.
-    let estimate = (node.estimate.basis != Basis::Children).then_some(estimate);
+    let estimate = (node.estimate.basis != Some(Basis::Children)).then_some(estimate);
     let conflicting =
         matches!((node.not_before, node.due), (Some(begin), Some(due)) if begin > due);
     let not_before = node.not_before.filter(|_| !conflicting);
     let description = Some(node.description.trim()).filter(|text| !text.is_empty());
     [
-        ("title", Value::from(title(&node.title))),
+        ("title", Value::from(fitting_title(&node.title))),
         (
             "description",
             description.map_or(Value::Null, |text| Value::from(text.replace('\0', ""))),
@@ -69,16 +69,6 @@ pub(super) fn stated(node: &Node, owner: Option<UserId>) -> Fields {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
-}
-
-/// Converts a text to a title: one line within the length limit.
-pub(super) fn title(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\0', "");
-    match line.chars().count() {
-        0 => "Untitled".to_owned(),
-        length if length <= Title::MAX => line,
-        _ => line.chars().take(Title::MAX - 1).chain(['…']).collect(),
-    }
 }
 
 /// Normalises a text for comparison: case and spacing are ignored.

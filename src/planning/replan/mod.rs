@@ -47,7 +47,8 @@ use crate::domain::project::Project;
 use crate::domain::record::{Entity, Fields, Record};
 use crate::domain::state::{ProjectState, State};
 use crate::domain::value::{FieldValue, Name, Title};
-use crate::planning::plan::Plan;
+use crate::planning::plan::{Plan, fitting_title};
+use crate::planning::valid_plan::ValidPlan;
 
 /// A description and the plan extracted from it.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +56,7 @@ pub struct Description<'a> {
     /// Name of the text, such as its file name.
     pub source: &'a Name,
     pub text: &'a str,
-    pub plan: &'a Plan,
+    pub plan: &'a ValidPlan,
     /// Name of the project, if it differs from the plan's title.
     pub name: Option<&'a Title>,
 }
@@ -83,13 +84,6 @@ pub fn replan(
     let known = project.map(|project| matching::known(project, previous)).unwrap_or_default();
     let of_node = matching::matches(input.plan, &known);
     let deepest = state.lake.as_ref().map_or(5, |lake| lake.max_depth);
-    let rows: BTreeMap<&str, usize> = input
-        .plan
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(index, node)| (node.key.as_str(), index))
-        .collect();
     let mut work = Replanner {
         state,
         project,
@@ -101,12 +95,7 @@ pub fn replan(
         known: &known,
         by_task: Replanner::index(&known),
         of_node: &of_node,
-        parents: input
-            .plan
-            .nodes
-            .iter()
-            .map(|node| rows.get(node.parent.as_deref()?).copied())
-            .collect(),
+        parents: input.plan.parents(),
         tasks: vec![None; input.plan.nodes.len()],
         owners: BTreeMap::new(),
         wanted: vec![BTreeSet::new(); input.plan.nodes.len()],
@@ -153,7 +142,7 @@ struct Replanner<'a> {
     /// Matched existing task of each row.
     of_node: &'a [Option<usize>],
     /// Parent row of each row.
-    parents: Vec<Option<usize>>,
+    parents: &'a [Option<usize>],
     /// Live task of each row, existing or new.
     tasks: Vec<Option<TaskId>>,
     owners: BTreeMap<String, UserId>,
@@ -184,7 +173,7 @@ impl<'a> Replanner<'a> {
 
     /// Creates or updates the project. Its name follows the description until somebody renames it.
     fn describe(&mut self, existing: Option<&Project>) {
-        let title = merge_base::title(&self.input.plan.title);
+        let title = fitting_title(&self.input.plan.title);
         let mut fields = Fields::new();
         fields.insert("description".to_owned(), self.input.text.into());
         fields.insert("source".to_owned(), self.input.source.json());

@@ -108,11 +108,10 @@ impl Replanner<'_> {
             }
         }
         for group in siblings.values() {
-            let lines: Vec<usize> = group
-                .iter()
-                .map(|(index, _)| self.input.plan.nodes[*index].span.start_line)
-                .collect();
-            if !lines.is_sorted() {
+            let lines: Option<Vec<usize>> =
+                group.iter().map(|(index, _)| self.input.plan.nodes[*index].line()).collect();
+            // Without lines, the order of the statements in the text is unknown.
+            if !lines.is_some_and(|lines| lines.is_sorted()) {
                 continue;
             }
             let stay = longest_rise(&group.iter().map(|(_, line)| *line).collect::<Vec<_>>());

@@ -11,7 +11,7 @@ use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Record};
 use crate::domain::requirement::Requirement;
 use crate::domain::value::FieldValue;
-use crate::planning::plan::{self, Plan};
+use crate::planning::plan::{self, Plan, fitting_title};
 use crate::text::similarity::TitleIndex;
 
 /// Minimum similarity for treating a changed text as the same requirement.
@@ -99,7 +99,9 @@ impl Replanner<'_> {
             .patch(Op::Create, Entity::Requirement, id.uuid())
             .with("project_id", self.id.json());
         patch = patch.with("label", label.as_str()).with("text", text(input));
-        patch.fields.extend(self.lines(input.span));
+        patch
+            .fields
+            .extend(self.lines(input.span).into_iter().filter(|(_, value)| !value.is_null()));
         self.patches.push(patch);
         self.report.push(Mark::New, Entity::Requirement, id.uuid(), &title(&label, &input.text));
         id
@@ -158,7 +160,7 @@ fn text(input: &plan::Requirement) -> String {
 }
 
 fn title(label: &str, text: &str) -> String {
-    format!("{label} {}", super::merge_base::title(text))
+    format!("{label} {}", fitting_title(text))
 }
 
 /// Returns the index of the existing requirement for each requirement of the plan, by equal text or

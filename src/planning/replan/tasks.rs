@@ -15,7 +15,7 @@ use crate::domain::patch::{Op, Patch, Placement};
 use crate::domain::record::{Entity, Fields, Record};
 use crate::domain::task::{Task, TaskStatus};
 use crate::domain::value::FieldValue;
-use crate::planning::plan::{Node, Origin, Progress, Span};
+use crate::planning::plan::{Node, Origin, Progress, Span, fitting_title};
 
 const EDITED: &str = "edited since it was planned";
 
@@ -47,7 +47,7 @@ impl Replanner<'_> {
 
     fn is_part_of_done(&self, index: usize) -> bool {
         let parent = self.parents[index].and_then(|parent| self.live(parent));
-        matches!(self.input.plan.nodes[index].origin, Origin::Split { .. })
+        matches!(self.input.plan.nodes[index].origin, Some(Origin::Split { .. }))
             && parent.is_some_and(|known| known.task.status.is_closed())
     }
 
@@ -75,7 +75,7 @@ impl Replanner<'_> {
     }
 
     fn report_lost(&mut self, index: usize, node: &Node) {
-        let title = super::merge_base::title(&node.title);
+        let title = fitting_title(&node.title);
         match self.of_node[index].map(|known| &self.known[known]) {
             Some(known) => {
                 let task = known.task;
@@ -120,7 +120,9 @@ impl Replanner<'_> {
         let mut patch =
             self.patch(Op::Create, Entity::Task, id.uuid()).with("project_id", self.id.json());
         patch.fields.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
-        patch.fields.extend(self.lines(node.span));
+        patch
+            .fields
+            .extend(self.lines(node.span).into_iter().filter(|(_, value)| !value.is_null()));
         if let Some(parent) = parent {
             patch = patch.with("parent_id", parent.json());
         }
@@ -135,12 +137,7 @@ impl Replanner<'_> {
             patch = patch.placed(place);
         }
         self.patches.push(patch);
-        self.report.push(
-            Mark::New,
-            Entity::Task,
-            id.uuid(),
-            &super::merge_base::title(&node.title),
-        );
+        self.report.push(Mark::New, Entity::Task, id.uuid(), &fitting_title(&node.title));
     }
 
     fn relocate(
@@ -294,12 +291,17 @@ impl Replanner<'_> {
         self.tasks[parent].or_else(|| self.of_node[parent].map(|known| self.known[known].task.id))
     }
 
-    pub(super) fn lines(&self, span: Span) -> Fields {
-        let line = |line: usize| Value::from(u32::try_from(line).unwrap_or(u32::MAX));
+    /// Returns the source and the lines of a row; the lines are null if they are unknown.
+    pub(super) fn lines(&self, span: Option<Span>) -> Fields {
+        let line = |of: fn(Span) -> usize| {
+            span.map_or(Value::Null, |span| {
+                Value::from(u32::try_from(of(span)).unwrap_or(u32::MAX))
+            })
+        };
         [
             ("source".to_owned(), self.input.source.json()),
-            ("source_line".to_owned(), line(span.start_line)),
-            ("source_end_line".to_owned(), line(span.end_line)),
+            ("source_line".to_owned(), line(|span| span.start_line)),
+            ("source_end_line".to_owned(), line(|span| span.end_line)),
         ]
         .into_iter()
         .collect()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lakeplan::domain::time::AsOf;
 use lakeplan::domain::violation::Violation;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::ManualClock;
 use lakeplan::service::{Service, ServiceError};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -49,14 +50,19 @@ impl Placement {
         match self {
             Self::Memory => {
                 let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-                Service { store, clock, random }
+                Service { planner: Arc::new(OutlinePlanner), store, clock, random }
             }
             Self::Delta { root, .. } => {
                 let store =
                     DeltaStore::create(root, Format::default(), clock.clone(), random.clone())
                         .await
                         .unwrap();
-                Service { store: Arc::new(store), clock, random }
+                Service {
+                    planner: Arc::new(OutlinePlanner),
+                    store: Arc::new(store),
+                    clock,
+                    random,
+                }
             }
         }
     }
@@ -79,7 +85,12 @@ impl Placement {
         )
         .await
         .unwrap();
-        Some(Service { store: Arc::new(store), clock, random })
+        Some(Service {
+            planner: Arc::new(OutlinePlanner),
+            store: Arc::new(store),
+            clock,
+            random,
+        })
     }
 }
 

@@ -15,6 +15,8 @@ use lakeplan::domain::patch::{Op, PatchSet, Source};
 use lakeplan::domain::project::Project;
 use lakeplan::domain::record::Fields;
 use lakeplan::domain::task_counts::TaskCounts;
+use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{SystemClock, fresh_set_id};
 use lakeplan::service::Service;
 use lakeplan::service::duplicates::Duplicates;
@@ -146,7 +148,12 @@ impl Store for InterleavedStore {
 }
 
 pub fn service(store: Arc<dyn Store>, seed: u64) -> Service {
-    Service { store, clock: Arc::new(SystemClock), random: random(seed) }
+    Service {
+        planner: Arc::new(OutlinePlanner),
+        store,
+        clock: Arc::new(SystemClock),
+        random: random(seed),
+    }
 }
 
 pub async fn writer(root: &LakeLocation, seed: u64) -> Arc<dyn Store> {
@@ -157,7 +164,7 @@ pub async fn writer(root: &LakeLocation, seed: u64) -> Arc<dyn Store> {
     )
 }
 
-async fn new_lake() -> LakeLocation {
+pub async fn new_lake() -> LakeLocation {
     let root = root(Arc::new(InMemory::new()));
     DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random(1))
         .await

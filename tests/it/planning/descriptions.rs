@@ -70,8 +70,8 @@ fn planning_a_description_twice_changes_nothing() {
             preview.plan.skipped.iter().filter(|skipped| NO_WORK.contains(&skipped.reason))
         {
             let within = |node: &&lakeplan::planning::plan::Node| {
-                skipped.span.start_byte <= node.span.start_byte
-                    && node.span.end_byte <= skipped.span.end_byte
+                let (outer, inner) = (skipped.span.unwrap(), node.span.unwrap());
+                outer.start_byte <= inner.start_byte && inner.end_byte <= outer.end_byte
             };
             let found = preview.plan.nodes.iter().find(within);
             assert!(

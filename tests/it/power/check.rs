@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use lakeplan::cli::hint::hint_text;
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{Random, SystemClock, SystemRandom};
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -235,6 +238,7 @@ async fn check_lake(
     }
     // Every request is sent again, plus one more. Each must then be committed exactly once.
     let service = Service {
+        planner: Arc::new(OutlinePlanner),
         store: Arc::clone(&store) as Arc<dyn Store>,
         clock: Arc::new(SystemClock),
         random: random(),

@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{Clock, ManualClock, Random, SystemClock, SystemRandom, fresh_set_id};
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -119,7 +122,12 @@ pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
     .await
     .unwrap();
     let store = Arc::new(store);
-    let service = Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random() };
+    let service = Service {
+        planner: Arc::new(OutlinePlanner),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        clock,
+        random: random(),
+    };
     let change = async |patches: Value| {
         drop(
             service.change(&request(json!({"patches": patches})), &author(&service)).await.unwrap(),
@@ -361,8 +369,13 @@ fn send_requests() {
         let store = Arc::new(
             DeltaStore::open(&root, Format::default(), Arc::clone(&clock), random()).await.unwrap(),
         );
-        let service =
-            Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random: random() };
+
+        let service = Service {
+            planner: Arc::new(OutlinePlanner),
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            clock,
+            random: random(),
+        };
         for document in sent {
             let done = service.change(&request(document), &author(&service)).await.unwrap();
             writeln!(std::io::stdout(), "acknowledged {}", done.id).unwrap();

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use lakeplan::cli::hint::hint_text;
 use lakeplan::domain::state::ProjectState;
 use lakeplan::domain::task_counts::TaskCounts;
+use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::doctor::{Checkup, examine};
@@ -227,8 +229,13 @@ async fn a_row_for_a_nonexistent_record_is_skipped_and_reported() {
 async fn adopt(copy: LakeLocation) -> LakeLocation {
     let copy = LakeLocation { url: Url::parse("memory:///copy/").unwrap(), ..copy };
     let store = Arc::new(open(&copy, clock(), 20).await.unwrap());
-    let service =
-        Service { store: Arc::clone(&store) as Arc<dyn Store>, clock: clock(), random: random(21) };
+
+    let service = Service {
+        planner: Arc::new(OutlinePlanner),
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        clock: clock(),
+        random: random(21),
+    };
     assert!(service.adopt(&author(&service)).await.unwrap().is_some());
     drop(service);
     Arc::try_unwrap(store).ok().unwrap().close().await;

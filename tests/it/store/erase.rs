@@ -13,6 +13,8 @@ use lakeplan::domain::id::EntityId;
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::State;
 use lakeplan::domain::time::AsOf;
+use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{Clock, SystemClock};
 use lakeplan::service::{Service, ServiceError, find};
 use lakeplan::store::backup::copy;
@@ -39,7 +41,12 @@ const ANA: [&str; 5] = ["ana-souza", "Ana Souza", "ana@example.com", "Asouza", "
 const TASK: [&str; 4] = ["Pay Ms Silva", "lives in Lisbon", "salary-tag", "phone 4712"];
 
 fn service(store: &Arc<DeltaStore>, seed: u64) -> Service {
-    Service { store: Arc::clone(store) as Arc<dyn Store>, clock: clock(), random: random(seed) }
+    Service {
+        planner: Arc::new(OutlinePlanner),
+        store: Arc::clone(store) as Arc<dyn Store>,
+        clock: clock(),
+        random: random(seed),
+    }
 }
 
 /// Creates a lake with Ana and a task that contains personal data. Each is changed several times,

@@ -5,12 +5,14 @@
 mod bounds;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use lakeplan::analytics::{Session, rows_json};
 use lakeplan::domain::any_record::AnyRecord;
 use lakeplan::domain::record::{Access, Entity, Field};
 use lakeplan::domain::value::Kind;
 use lakeplan::domain::violation::Violation;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::Service;
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::tables::TABLES;
@@ -28,7 +30,7 @@ use crate::support::{author, clock, counts, noon, patch_set, random};
 
 /// A lake for one field, in which records with values of the field are created.
 struct Lake {
-    store: std::sync::Arc<DeltaStore>,
+    store: Arc<DeltaStore>,
     root: MemoryLake,
     entity: Entity,
     field: &'static Field,
@@ -233,7 +235,12 @@ async fn accepted_values_round_trip_and_refused_values_are_named() {
         if field.access == Access::SetOnCreate {
             continue;
         }
-        let service = Service { store: lake.store.clone(), clock: clock(), random: random(9) };
+        let service = Service {
+            planner: Arc::new(OutlinePlanner),
+            store: lake.store.clone(),
+            clock: clock(),
+            random: random(9),
+        };
         for (at, id) in made.keys().enumerate().take(counts(6, 40)) {
             let to = &held[(at * 7 + 3) % held.len()];
             // A change to the same value leaves nothing to undo.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use lakeplan::domain::patch::{PatchSet, Source};
 use lakeplan::domain::record::{Entity, Fields};
+use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::Service;
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::{Format, Store, StoreError};
@@ -38,9 +40,13 @@ async fn an_upgraded_lake_refuses_the_older_binary() {
     assert_eq!(priority(&state(old.as_ref()).await), "high");
 
     let new: Arc<dyn Store> = Arc::new(new);
-    let service = Service { store: Arc::clone(&new), clock: clock(), random: random(3) };
-    let (from, to, _) =
-        service.upgrade(next_format().current(), &author(&service)).await.unwrap().unwrap();
+    let service = Service {
+        planner: Arc::new(OutlinePlanner),
+        store: Arc::clone(&new),
+        clock: clock(),
+        random: random(3),
+    };
+    let (from, to, _) = service.upgrade(next_format().current(), &author(&service)).await.unwrap().unwrap();
     assert_eq!((from, to), (1, 2));
     assert!(
         service.upgrade(2, &author(&service)).await.unwrap().is_none(),

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 
 use lakeplan::domain::id::EntityId;
+use lakeplan::domain::patch::Source;
+use lakeplan::domain::value::Name;
+use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::{Service, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::{Format, Scope, Store};
@@ -18,7 +21,12 @@ use crate::support::{author, clock, random, request};
 async fn fresh(root: &LakeLocation, seed: u64) -> Service {
     let store =
         DeltaStore::open_keeping(root, Format::default(), 1, clock(), random(seed)).await.unwrap();
-    Service { store: Arc::new(store), clock: clock(), random: random(seed) }
+    Service {
+        planner: Arc::new(OutlinePlanner),
+        store: Arc::new(store),
+        clock: clock(),
+        random: random(seed),
+    }
 }
 
 async fn change(root: &LakeLocation, seed: u64, patches: Value) {
