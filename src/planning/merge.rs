@@ -137,3 +137,53 @@ fn joined_fields(kept: &Task, gone: &Task) -> Result<Option<Patch>, Violation> {
     (update.fields, update.expect) = (after, before);
     Ok((!update.fields.is_empty()).then_some(update))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::record::Access;
+    use crate::domain::value::Kind;
+
+    /// Fields that the remaining task keeps. From every other field, it takes the other task's value
+    /// if it has none.
+    const STAYING: &[&str] = &[
+        "project_id",
+        "parent_id",
+        "title",
+        "status",
+        "source",
+        "source_line",
+        "source_end_line",
+        "metadata",
+    ];
+
+    #[test]
+    fn every_field_that_an_author_writes_is_joined_or_stays() {
+        let kept = Task::empty(TaskId::of(Uuid::from_u128(1)));
+        let mut gone = Task::empty(TaskId::of(Uuid::from_u128(2)));
+        let written = Task::FIELDS.iter().filter(|field| field.access != Access::Managed);
+        let names: Vec<&str> = written.clone().map(|field| field.name).collect();
+        for field in written {
+            let value = match field.kind {
+                Kind::Text { .. } | Kind::String { .. } => json!("x"),
+                Kind::Enum(words) => json!(words[words.len() - 1]),
+                Kind::Integer { .. } => json!(1),
+                Kind::Date => json!("2026-09-21"),
+                Kind::Instant => json!("2026-09-21T12:00:00Z"),
+                Kind::Id(_) => json!(Uuid::from_u128(3)),
+                Kind::StringList { .. } => json!(["x"]),
+                Kind::Object { .. } => json!({"x": 1}),
+            };
+            gone.set(field.name, &value).unwrap();
+        }
+        let update = joined_fields(&kept, &gone).unwrap().unwrap();
+        for name in &names {
+            let is_joined = update.fields.contains_key(*name);
+            assert_ne!(is_joined, STAYING.contains(name), "{name} is in no list or in both");
+        }
+        assert!(STAYING.iter().all(|name| names.contains(name)));
+    }
+}

@@ -4,7 +4,7 @@
 
 use crate::domain::id::{EntityId, PatchSetId, derived};
 use crate::domain::patch::{Op, Patch};
-use crate::domain::record::Entity;
+use crate::domain::record::{Entity, Record};
 use crate::domain::task::Task;
 use crate::domain::time::Minutes;
 use crate::domain::value::{FieldValue, Title};
@@ -16,6 +16,11 @@ pub struct Part {
     pub title: Title,
     pub estimate: Option<Minutes>,
 }
+
+/// Fields that each part takes from the task.
+const INHERITED: &[&str] = &["priority", "assignee_id", "due_date"];
+/// Fields that the parts without a stated effort share.
+const SHARED: &[&str] = &["estimate_low", "estimate_likely", "estimate_high"];
 
 /// Returns the patches that split `task`. Parts without an effort share the remaining estimate of
 /// the task.
@@ -40,28 +45,19 @@ pub fn split(task: &Task, parts: &[Part], set: PatchSetId) -> Result<Vec<Patch>,
             .with("project_id", task.project_id.json())
             .with("parent_id", task.id.json())
             .with("title", part.title.json());
-        for (field, inherited) in [
-            ("priority", task.priority.json()),
-            ("assignee_id", task.assignee_id.json()),
-            ("due_date", task.due_date.json()),
-        ] {
-            if !inherited.is_null() {
+        for field in INHERITED {
+            if let Some(inherited) = task.get(field).filter(|value| !value.is_null()) {
                 patch = patch.with(field, inherited);
             }
         }
         if let Some(estimate) = part.estimate {
             patch = patch.with("estimate_likely", estimate.json());
         } else {
-            let share = |whole: Option<Minutes>| {
-                whole.map(|whole| share_of(whole.saturating_sub(stated).get(), open, shared))
-            };
-            for (field, whole) in [
-                ("estimate_low", task.estimate_low),
-                ("estimate_likely", task.estimate_likely),
-                ("estimate_high", task.estimate_high),
-            ] {
-                if let Some(minutes) = share(whole) {
-                    patch = patch.with(field, minutes);
+            for field in SHARED {
+                let whole = task.get(field).and_then(|value| Minutes::read(&value).ok());
+                if let Some(whole) = whole {
+                    let left = whole.saturating_sub(stated).get();
+                    patch = patch.with(field, share_of(left, open, shared));
                 }
             }
             shared += 1;
@@ -87,7 +83,36 @@ fn share_of(whole: u32, count: u32, index: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::share_of;
+    use super::{INHERITED, SHARED, share_of};
+    use crate::domain::record::{Access, Record};
+    use crate::domain::task::Task;
+
+    /// Fields that say something about the whole task, or that a part has of its own.
+    const NOT_PASSED_ON: &[&str] = &[
+        "project_id",
+        "parent_id",
+        "title",
+        "description",
+        "status",
+        "not_before",
+        "actual_minutes",
+        "importance",
+        "sla_due",
+        "tags",
+        "source",
+        "source_line",
+        "source_end_line",
+        "metadata",
+    ];
+
+    #[test]
+    fn every_field_that_an_author_writes_is_in_one_list() {
+        for field in Task::FIELDS.iter().filter(|field| field.access != Access::Managed) {
+            let lists = [INHERITED, SHARED, NOT_PASSED_ON];
+            let found = lists.iter().filter(|list| list.contains(&field.name)).count();
+            assert_eq!(found, 1, "{}", field.name);
+        }
+    }
 
     #[test]
     fn shares_add_up_to_the_whole() {

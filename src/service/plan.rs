@@ -19,7 +19,7 @@ use crate::planning::planner::Options;
 use crate::planning::replan::report::Report;
 use crate::planning::replan::{Description, replan};
 use crate::planning::valid_plan::ValidPlan;
-use crate::runtime::{fresh_set_id, uuid_v7};
+use crate::runtime::uuid_v7;
 use crate::store::Scope;
 use crate::store::event_tables::AGENT_LOGS;
 

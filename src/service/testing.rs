@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use super::{RequestContext, Service};
 use crate::domain::patch::Source;
 use crate::domain::value::Name;
+use crate::planning::outline::OutlinePlanner;
 use crate::runtime::{ManualClock, SeededRandom};
 use crate::store::memory::MemoryStore;
 
@@ -17,7 +18,7 @@ pub fn service() -> Service {
     let clock = Arc::new(ManualClock::new(now, TimeDelta::seconds(1)));
     let random = Arc::new(SeededRandom::new(1));
     let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).unwrap());
-    Service { store, clock, random }
+    Service { store, clock, random, planner: Arc::new(OutlinePlanner) }
 }
 
 /// Returns the context of a request by Ana, who uses the command line.

@@ -18,9 +18,6 @@ const EXCEPTIONS: &[(&str, &[&str])] = &[
     ),
     // A command of another program.
     ("store/location/cloud/location.rs", &["set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"]),
-    // Pages that `lakeplan report` writes.
-    ("analytics/report/page/plan.rs", &["<p>There is no project yet.", "The charts show the"]),
-    ("analytics/report/page/velocity.rs", &["There is no data yet."]),
 ];
 
 /// Macros whose texts are for the operator of the process, who runs it from a command line.

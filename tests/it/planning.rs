@@ -33,12 +33,8 @@ impl PlanFixture {
     pub fn new() -> Self {
         let (clock, random) = (clock(), random(7));
         let store = MemoryStore::new(Arc::clone(&clock) as _, Arc::clone(&random) as _).unwrap();
-        let service = Service {
-            planner: Arc::new(OutlinePlanner),
-            store: Arc::new(store),
-            clock,
-            random,
-        };
+        let service =
+            Service { planner: Arc::new(OutlinePlanner), store: Arc::new(store), clock, random };
         Self { service, runtime: tokio::runtime::Builder::new_current_thread().build().unwrap() }
     }
 

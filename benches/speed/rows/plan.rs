@@ -53,12 +53,7 @@ fn plan(_: &Path) -> Measurement {
         for _ in 0..9 {
             let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom::default()));
             let store = Arc::new(MemoryStore::new(clock.clone(), random.clone()).expect("store"));
-            let service = Service {
-                planner: Arc::new(OutlinePlanner),
-                store,
-                clock,
-                random,
-            };
+            let service = Service { planner: Arc::new(OutlinePlanner), store, clock, random };
             let author = service.request(Name::new("bench").expect("valid name"), Source::Cli);
             let started = Instant::now();
             let preview = service.plan(&request, &author).await.expect("planning succeeds");

@@ -1,14 +1,16 @@
-//! Values of a task in the current and the previous plan. The previous values are the base of the
-//! three-way merge and are kept in `metadata.plan`.
+//! Values in the current and the previous plan. The previous values are the base of the three-way
+//! merge.
 
-use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::domain::id::{EntityId, RequirementId, TaskId, UserId};
 use crate::domain::record::{Fields, Record};
-use crate::domain::task::Task;
+use crate::domain::task::{Task, TaskStatus};
 use crate::domain::time::{Estimate, Minutes};
-use crate::domain::value::{FieldValue, Metadata};
+use crate::domain::value::FieldValue;
 use crate::planning::plan::{Basis, Node, Progress, fitting_title};
 
 /// Fields that a description may state, in groups. A person's edit of one field protects its whole
@@ -22,13 +24,22 @@ pub(super) const GROUPS: &[&[&str]] = &[
     &["estimate_low", "estimate_likely", "estimate_high"],
 ];
 
-/// Maximum number of remembered links per task; any further link counts as a person's.
-const MAX_REMEMBERED: usize = 500;
-const KEY: &str = "plan";
+/// Everything that the previous plan of a project stated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct MergeBase {
+    /// Name that the plan gave to the project.
+    pub title: Option<String>,
+    /// Planned tasks, including deleted ones.
+    pub tasks: BTreeMap<TaskId, TaskBase>,
+    /// Number of rows with a normalised title on a line.
+    pub rows: BTreeMap<(String, Option<u32>), usize>,
+    /// Normalised texts of the requirements.
+    pub requirements: BTreeSet<String>,
+}
 
 /// The plan's previous values of a task.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct MergeBase {
+pub(super) struct TaskBase {
     /// Stated fields; a description is stored only as its digest.
     pub fields: Fields,
     pub standing: Progress,
@@ -71,6 +82,15 @@ pub(super) fn stated(node: &Node, owner: Option<UserId>) -> Fields {
     .collect()
 }
 
+/// Returns the status that a row states.
+pub(super) fn status_of(standing: Progress) -> Option<TaskStatus> {
+    match standing {
+        Progress::Open => None,
+        Progress::Started => Some(TaskStatus::InProgress),
+        Progress::Done => Some(TaskStatus::Completed),
+    }
+}
+
 /// Normalises a text for comparison: case and spacing are ignored.
 pub(super) fn normal(text: &str) -> String {
     text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
@@ -92,73 +112,11 @@ fn remembered(name: &str, value: &Value) -> Value {
     }
 }
 
-impl MergeBase {
+impl TaskBase {
     pub(super) fn of(fields: &Fields, standing: Progress, parent: Option<TaskId>) -> Self {
         let fields =
             fields.iter().map(|(name, value)| (name.clone(), remembered(name, value))).collect();
         Self { fields, standing, parent, ..Self::default() }
-    }
-
-    /// Reads the base of a task; `None` if the task was never planned.
-    pub(super) fn read(task: &Task) -> Option<Self> {
-        let plan = task.metadata.0.get(KEY)?.as_object()?;
-        let ids = |name: &str| {
-            plan.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-        };
-        let fields = GROUPS.iter().copied().flatten();
-        Some(Self {
-            fields: fields
-                .map(|name| ((*name).to_owned(), plan.get(*name).cloned().unwrap_or_default()))
-                .collect(),
-            standing: match (plan.get("done"), plan.get("started")) {
-                (Some(_), _) => Progress::Done,
-                (None, Some(_)) => Progress::Started,
-                (None, None) => Progress::Open,
-            },
-            parent: plan.get("parent").and_then(Value::as_str).and_then(|id| id.parse().ok()),
-            after: ids("after").filter_map(|id| id.parse().ok()).collect(),
-            answers: ids("answers").filter_map(|id| id.parse().ok()).collect(),
-            gone: plan.get("gone").is_some(),
-            cancelled: plan.get("cancelled").is_some(),
-        })
-    }
-
-    /// Returns the task's metadata with this base. If the base does not fit, returns the metadata
-    /// unchanged.
-    pub(super) fn write(&self, metadata: &Metadata) -> Metadata {
-        let mut plan: Map<String, Value> = self
-            .fields
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        let (is_done, is_started) =
-            (self.standing == Progress::Done, self.standing == Progress::Started);
-        for (name, holds) in [
-            ("done", is_done),
-            ("started", is_started),
-            ("gone", self.gone),
-            ("cancelled", self.cancelled),
-        ] {
-            if holds {
-                plan.insert(name.to_owned(), Value::Bool(true));
-            }
-        }
-        if let Some(parent) = self.parent {
-            plan.insert("parent".to_owned(), parent.json());
-        }
-        let after: Vec<Value> =
-            self.after.iter().take(MAX_REMEMBERED).map(FieldValue::json).collect();
-        let answers: Vec<Value> =
-            self.answers.iter().take(MAX_REMEMBERED).map(FieldValue::json).collect();
-        for (name, ids) in [("after", after), ("answers", answers)] {
-            if !ids.is_empty() {
-                plan.insert(name.to_owned(), Value::Array(ids));
-            }
-        }
-        let mut written = metadata.clone();
-        written.0.insert(KEY.to_owned(), Value::Object(plan));
-        if Metadata::read(&written.json()).is_ok() { written } else { metadata.clone() }
     }
 
     pub(super) fn title(&self) -> &str {

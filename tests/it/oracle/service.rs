@@ -57,12 +57,7 @@ impl Placement {
                     DeltaStore::create(root, Format::default(), clock.clone(), random.clone())
                         .await
                         .unwrap();
-                Service {
-                    planner: Arc::new(OutlinePlanner),
-                    store: Arc::new(store),
-                    clock,
-                    random,
-                }
+                Service { planner: Arc::new(OutlinePlanner), store: Arc::new(store), clock, random }
             }
         }
     }
@@ -85,12 +80,7 @@ impl Placement {
         )
         .await
         .unwrap();
-        Some(Service {
-            planner: Arc::new(OutlinePlanner),
-            store: Arc::new(store),
-            clock,
-            random,
-        })
+        Some(Service { planner: Arc::new(OutlinePlanner), store: Arc::new(store), clock, random })
     }
 }
 

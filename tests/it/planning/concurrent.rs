@@ -15,7 +15,6 @@ use lakeplan::domain::patch::{Op, PatchSet, Source};
 use lakeplan::domain::project::Project;
 use lakeplan::domain::record::Fields;
 use lakeplan::domain::task_counts::TaskCounts;
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{SystemClock, fresh_set_id};
 use lakeplan::service::Service;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use lakeplan::analytics::{Session, rows_text};
+use lakeplan::domain::error_kind::{ErrorClass, ErrorKind};
 use lakeplan::domain::task::Priority;
 use lakeplan::domain::time::{Estimate, Minutes};
 use lakeplan::planning::plan::{
@@ -22,7 +23,7 @@ use lakeplan::store::{Format, Store};
 
 use super::PlanFixture;
 use super::concurrent::{InterleavedStore, new_lake, service, writer};
-use crate::support::random;
+use crate::support::{author, random};
 
 /// A planner that gives a prepared answer and counts the requests. Like a model, it cannot repeat a
 /// plan.
@@ -184,9 +185,12 @@ fn edits_survive_a_changed_plan_without_evidence() {
 fn an_error_of_the_planner_is_returned_and_writes_nothing() {
     let (result, written) = try_plan(Err("connection refused"));
     let err = result.unwrap_err();
-    assert!(matches!(&err, ServiceError::Planner(cause) if cause.is_retryable()), "{err:?}");
+    assert!(
+        matches!(&err, ServiceError::Planner(cause) if cause.kind() == ErrorKind::Planner(ErrorClass::Transient)),
+        "{err:?}"
+    );
     assert_eq!(err.to_string(), "the planner fake did not answer");
-    assert_eq!(err.hint().as_deref(), Some("retry the command"));
+    assert_eq!(err.hint(), Some("retry the command".into()));
     assert!(written.is_empty(), "{written:?}");
 }
 
@@ -343,12 +347,12 @@ async fn the_planner_is_asked_once_and_named_in_the_log() {
     other.planner = FakePlanner::with(Ok(plan()));
     let first = request.clone();
     let interleaved = Box::pin(async move {
-        other.apply_plan(&first).await.unwrap();
+        other.apply_plan(&first, &author(&other)).await.unwrap();
     });
     let inner = Arc::clone(&store) as Arc<dyn Store>;
     let mut late = service(InterleavedStore::new(inner, interleaved), 30);
     late.planner = Arc::clone(&planner) as Arc<dyn Planner>;
-    late.apply_plan(&request).await.unwrap();
+    late.apply_plan(&request, &author(&late)).await.unwrap();
     assert_eq!(planner.requests.load(Ordering::Relaxed), 1);
     let row = ["planner", "fake", "4"].map(str::to_owned).to_vec();
     assert_eq!(agent_logs(&late, &store).await, [row.clone(), row]);
@@ -356,7 +360,7 @@ async fn the_planner_is_asked_once_and_named_in_the_log() {
     let invalid = Plan { links: vec![link("D", "X")], ..plan() };
     late.planner = FakePlanner::with(Ok(invalid));
     let head = store.head().await.unwrap();
-    late.apply_plan(&request).await.unwrap_err();
+    late.apply_plan(&request, &author(&late)).await.unwrap_err();
     assert_eq!(store.head().await.unwrap().seq, head.seq);
     assert_eq!(agent_logs(&late, &store).await.len(), 2);
 }

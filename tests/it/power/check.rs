@@ -8,8 +8,6 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use lakeplan::cli::hint::hint_text;
-use lakeplan::domain::patch::Source;
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{Random, SystemClock, SystemRandom};
 use lakeplan::service::Service;

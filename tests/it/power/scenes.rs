@@ -8,8 +8,6 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use lakeplan::domain::patch::Source;
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{Clock, ManualClock, Random, SystemClock, SystemRandom, fresh_set_id};
 use lakeplan::service::Service;

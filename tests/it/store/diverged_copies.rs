@@ -7,7 +7,6 @@ use std::sync::Arc;
 use lakeplan::cli::hint::hint_text;
 use lakeplan::domain::state::ProjectState;
 use lakeplan::domain::task_counts::TaskCounts;
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::Service;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};

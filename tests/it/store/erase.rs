@@ -13,7 +13,6 @@ use lakeplan::domain::id::EntityId;
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::State;
 use lakeplan::domain::time::AsOf;
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{Clock, SystemClock};
 use lakeplan::service::{Service, ServiceError, find};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use lakeplan::domain::patch::{PatchSet, Source};
 use lakeplan::domain::record::{Entity, Fields};
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::Service;
 use lakeplan::store::delta::DeltaStore;
@@ -46,7 +45,8 @@ async fn an_upgraded_lake_refuses_the_older_binary() {
         clock: clock(),
         random: random(3),
     };
-    let (from, to, _) = service.upgrade(next_format().current(), &author(&service)).await.unwrap().unwrap();
+    let (from, to, _) =
+        service.upgrade(next_format().current(), &author(&service)).await.unwrap().unwrap();
     assert_eq!((from, to), (1, 2));
     assert!(
         service.upgrade(2, &author(&service)).await.unwrap().is_none(),

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 
 use lakeplan::domain::id::EntityId;
-use lakeplan::domain::patch::Source;
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::{Service, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};

@@ -11,7 +11,6 @@ use lakeplan::domain::key::TaskKey;
 use lakeplan::domain::record::Entity;
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::time::AsOf;
-use lakeplan::domain::value::Name;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::as_of::read_as_of;
 use lakeplan::service::{Service, ServiceError, find};
@@ -142,12 +141,7 @@ async fn a_scoped_snapshot_equals_the_whole_lake() {
 /// Returns a service over a newly opened store with an empty cache.
 async fn fresh(root: &LakeLocation, seed: u64) -> Service {
     let store = Arc::new(open_with_small_cache(root, seed).await);
-    Service {
-        planner: Arc::new(OutlinePlanner),
-        store,
-        clock: clock(),
-        random: random(seed),
-    }
+    Service { planner: Arc::new(OutlinePlanner), store, clock: clock(), random: random(seed) }
 }
 
 /// Creates two projects, PAY and OPS, each with a task.

@@ -6,17 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::id::TaskId;
 use crate::domain::link::DependencyType;
 use crate::domain::state::ProjectState;
-use crate::domain::task_graph::TaskGraph as Graph;
+use crate::domain::task_graph::TaskGraph;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct TaskGraph {
+pub struct Tree {
     parents: BTreeMap<TaskId, Option<TaskId>>,
     links: BTreeSet<(TaskId, TaskId)>,
 }
 
-impl TaskGraph {
+impl Tree {
     /// Builds the graph of a project's live tasks and dependencies.
-    pub(super) fn of(project: Option<&ProjectState>) -> Self {
+    pub fn of(project: Option<&ProjectState>) -> Self {
         let Some(project) = project else { return Self::default() };
         let parents = project
             .tasks()
@@ -27,23 +27,23 @@ impl TaskGraph {
         Self { parents, links }
     }
 
-    pub(super) fn put(&mut self, task: TaskId, parent: Option<TaskId>) {
+    pub fn put(&mut self, task: TaskId, parent: Option<TaskId>) {
         self.parents.insert(task, parent);
     }
 
-    pub(super) fn remove(&mut self, task: TaskId) {
+    pub fn remove(&mut self, task: TaskId) {
         self.parents.remove(&task);
     }
 
-    pub(super) fn holds(&self, task: TaskId) -> bool {
+    pub fn holds(&self, task: TaskId) -> bool {
         self.parents.contains_key(&task)
     }
 
-    pub(super) fn parent(&self, task: TaskId) -> Option<TaskId> {
+    pub fn parent(&self, task: TaskId) -> Option<TaskId> {
         self.parents.get(&task).copied().flatten()
     }
 
-    pub(super) fn children(&self) -> BTreeMap<TaskId, Vec<TaskId>> {
+    pub fn children(&self) -> BTreeMap<TaskId, Vec<TaskId>> {
         let mut children: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
         for (task, parent) in &self.parents {
             if let Some(parent) = parent {
@@ -54,11 +54,24 @@ impl TaskGraph {
     }
 
     /// Returns the number of levels above the task.
-    pub(super) fn depth(&self, task: TaskId) -> usize {
+    pub fn depth(&self, task: TaskId) -> usize {
         self.above(task).count()
     }
 
-    pub(super) fn is_within(&self, task: TaskId, ancestor: TaskId) -> bool {
+    /// Returns the depth of the deepest task in the task's branch.
+    pub fn deepest_below(&self, id: TaskId) -> usize {
+        let own = self.depth(id);
+        let children = self.children();
+        let mut open = vec![(id, own)];
+        let mut deepest = own;
+        while let Some((at, depth)) = open.pop() {
+            deepest = deepest.max(depth);
+            open.extend(children.get(&at).into_iter().flatten().map(|child| (*child, depth + 1)));
+        }
+        deepest
+    }
+
+    pub fn is_within(&self, task: TaskId, ancestor: TaskId) -> bool {
         task == ancestor || self.above(task).any(|id| id == ancestor)
     }
 
@@ -68,17 +81,17 @@ impl TaskGraph {
         std::iter::successors(self.parent(task), |id| self.parent(*id)).take(self.parents.len())
     }
 
-    pub(super) fn link(&mut self, from: TaskId, to: TaskId) {
+    pub fn link(&mut self, from: TaskId, to: TaskId) {
         self.links.insert((from, to));
     }
 
-    pub(super) fn unlink(&mut self, from: TaskId, to: TaskId) {
+    pub fn unlink(&mut self, from: TaskId, to: TaskId) {
         self.links.remove(&(from, to));
     }
 
     /// Whether the dependencies are valid: none joins a task and its ancestor, and no chain of
     /// them, parents included, forms a cycle.
-    pub(super) fn is_acyclic(&self) -> bool {
+    pub fn is_acyclic(&self) -> bool {
         if self.links.is_empty() {
             return true;
         }
@@ -93,7 +106,7 @@ impl TaskGraph {
         let ends = self.links.iter().flat_map(|(from, to)| [*from, *to]);
         let ids: Vec<TaskId> = tree.chain(ends).collect::<BTreeSet<_>>().into_iter().collect();
         let at = |id: &TaskId| ids.binary_search(id).ok();
-        let mut graph = Graph::new(ids.len());
+        let mut graph = TaskGraph::new(ids.len());
         for (task, parent) in &self.parents {
             let Some(task) = at(task) else { continue };
             graph.add_task(task);

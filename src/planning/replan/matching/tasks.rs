@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::merge_base::{MergeBase, normal};
 use crate::domain::id::TaskId;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Task;
-use crate::planning::plan::{Node, Plan, fitting_title};
+use crate::planning::plan::{Node, fitting_title};
+use crate::planning::replan::merge_base::{MergeBase, TaskBase, normal};
 use crate::planning::valid_plan::ValidPlan;
 use crate::text::similarity::TitleIndex;
 use crate::text::stem::content_words;
@@ -19,28 +19,23 @@ use crate::text::stem::content_words;
 const FLOOR: f64 = 0.55;
 
 /// A task created by an earlier plan.
-pub(super) struct ExistingTask<'a> {
+#[derive(Debug)]
+pub struct ExistingTask<'a> {
     pub task: &'a Task,
-    pub base: MergeBase,
+    pub base: &'a TaskBase,
 }
 
 /// Returns the planned tasks of a project: the live ones, and those that a person deleted although
 /// the description stated them.
-pub(super) fn known<'a>(
-    project: &'a ProjectState,
-    previous: Option<&Plan>,
-) -> Vec<ExistingTask<'a>> {
+pub fn known<'a>(project: Option<&'a ProjectState>, base: &'a MergeBase) -> Vec<ExistingTask<'a>> {
+    let Some(project) = project else { return Vec::new() };
     let mut known: Vec<ExistingTask<'a>> = project
         .tasks()
-        .filter_map(|task| Some(ExistingTask { task, base: MergeBase::read(task)? }))
+        .filter_map(|task| Some(ExistingTask { task, base: base.tasks.get(&task.id)? }))
         .collect();
     // A person deleted the task if the last planned description still states it on the task's
     // source line, which every plan updates. Otherwise a plan or an undo deleted it.
-    let mut stated: BTreeMap<(String, Option<u32>), usize> = BTreeMap::new();
-    for node in previous.into_iter().flat_map(|plan| &plan.nodes) {
-        let line = node.line().and_then(|line| u32::try_from(line).ok());
-        *stated.entry((normal(&fitting_title(&node.title)), line)).or_default() += 1;
-    }
+    let mut stated = base.rows.clone();
     known.sort_by_key(|known| (!known.task.is_live(), known.task.key.number()));
     known.retain(|known| {
         let left = stated.get_mut(&(normal(known.base.title()), known.task.source_line));
@@ -53,7 +48,7 @@ pub(super) fn known<'a>(
 }
 
 /// Returns the index into `known` of each row's task.
-pub(super) fn matches(plan: &ValidPlan, known: &[ExistingTask<'_>]) -> Vec<Option<usize>> {
+pub fn matches(plan: &ValidPlan, known: &[ExistingTask<'_>]) -> Vec<Option<usize>> {
     let mut matcher = Matcher {
         nodes: &plan.nodes,
         texts: plan.nodes.iter().map(|node| normal(&fitting_title(&node.title))).collect(),
