@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 use crate::analytics::ReferencedTables;
 use crate::analytics::warehouse::Warehouse;
@@ -224,7 +223,7 @@ impl App {
         let root = target.clone();
         let there = Self::start(config, place, Begin::Open).await?;
         there.service.store.fold().await?;
-        there.close().await;
+        there.shutdown().await;
         backup::finish(root.store.as_ref()).await?;
         // The copy is complete even if the inbox is unreadable.
         let waiting = source.waiting().await.unwrap_or_else(|err| {
@@ -257,9 +256,9 @@ impl App {
         Ok(Self { service, actor, store, place, run: None, end: None, committed: None })
     }
 
-    /// Receives a signal when all background work is done, even if a command failed before it
-    /// closed the lake.
-    pub fn finished(&self) -> Option<oneshot::Receiver<()>> {
+    /// Waits until all background work is done, even if a command failed before it shut down the
+    /// lake.
+    pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
         self.store.finished()
     }
 
@@ -454,7 +453,7 @@ impl App {
     }
 
     /// Records the run and waits for background work such as a fold or a checkpoint.
-    pub async fn close(self) {
+    pub async fn shutdown(&self) {
         if let Some(committed) = &self.committed {
             committed.fetch_max(self.store.committed(), Ordering::AcqRel);
         }
@@ -462,9 +461,6 @@ impl App {
             tracing::warn!(%err, "the command was not recorded in runs");
         }
         self.record_head().await;
-        drop(self.service);
-        if let Some(store) = Arc::into_inner(self.store) {
-            store.close().await;
-        }
+        self.store.shutdown().await;
     }
 }

@@ -24,15 +24,8 @@ const PEOPLE: usize = 20;
 
 /// Returns a patch set to measure, with an id of the current time.
 pub fn set(patches: Vec<Patch>, clock: &dyn Clock, random: &dyn Random) -> PatchSet {
-    PatchSet {
-        id: PatchSetId::of(uuid_v7(clock.now(), random)),
-        request_hash: [0; 32],
-        actor: Name::new("bench").expect("valid name"),
-        source: Source::Cli,
-        reason: None,
-        patches,
-        also: Vec::new(),
-    }
+    let id = PatchSetId::of(uuid_v7(clock.now(), random));
+    PatchSet::new(id, Name::new("bench").expect("valid name"), Source::Cli, patches)
 }
 
 pub async fn commit(store: &DeltaStore, sets: Vec<PatchSet>) {
@@ -52,6 +45,19 @@ pub async fn create(folder: &Path) -> DeltaStore {
     )
     .await
     .expect("lake")
+}
+
+/// Creates a lake with the first project and the people who work on it.
+pub async fn create_project(folder: &Path) -> DeltaStore {
+    let store = create(folder).await;
+    let (clock, random) = (SystemClock, SystemRandom::default());
+    let person = |number| {
+        Patch::new(Op::Create, Entity::User, user(number).uuid(), None)
+            .with("handle", format!("p{number}"))
+    };
+    commit(&store, vec![set((0..PEOPLE).map(person).collect(), &clock, &random)]).await;
+    commit(&store, vec![set(plan(0), &clock, &random)]).await;
+    store
 }
 
 pub async fn open(folder: &Path) -> DeltaStore {
@@ -168,7 +174,7 @@ async fn fill(tasks: usize, folder: &Path) {
     }
     store.fold().await.expect("fold succeeds");
     store.maintain(lakeplan::store::Retention::default()).await.expect("maintenance succeeds");
-    store.close().await;
+    store.shutdown().await;
 }
 
 /// Returns a project with its tasks: ten phases, and in each phase tasks with nine subtasks.

@@ -77,7 +77,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         }
         show::done(&done, text).with_count("patches", request.patches.len())
     };
-    app.close().await;
+    app.shutdown().await;
     Ok(reply)
 }
 

@@ -49,7 +49,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let app = context.open().await?;
             app.try_fold().await?;
             let (root, tables) = (app.service.store.to_string(), app.existing_tables().await?);
-            app.close().await;
+            app.shutdown().await;
             let registration = Registration {
                 schema: &schema,
                 root: &root,

@@ -3,7 +3,8 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::oneshot;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 use super::CliError;
 use crate::app::App;
@@ -21,7 +22,7 @@ pub struct Context {
     /// Returns the complete clap definition of the command line.
     pub(super) definition: fn() -> clap::Command,
     /// Completion signals of opened lakes, awaited before the process ends.
-    pub(super) opened: Mutex<Vec<oneshot::Receiver<()>>>,
+    pub(super) opened: Mutex<Vec<BoxFuture<'static, ()>>>,
     /// Receives the head of the lake when the command ends, if the summary needs it.
     pub(super) end: Option<Arc<OnceLock<Head>>>,
     /// Last seq that the command committed; 0 for none.
@@ -48,7 +49,8 @@ impl Context {
         if let Some(end) = &self.end {
             app = app.record_head_in(end);
         }
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner).extend(app.finished());
+        let finished = app.finished().boxed();
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(finished);
         app
     }
 
@@ -56,8 +58,7 @@ impl Context {
     /// opened.
     pub(super) async fn finish(self) {
         for finished in self.opened.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            // The sender is dropped together with the writer.
-            let _ = finished.await;
+            finished.await;
         }
     }
 }

@@ -65,7 +65,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let names = Names::new(erasable.names.iter().cloned().chain(args.also));
     let mentions = app.mentions(erasable.record, &names, service_message).await?;
     let reply = erase(&app, &erasable, &mentions, args.yes).await?;
-    app.close().await;
+    app.shutdown().await;
     Ok(reply)
 }
 

@@ -34,7 +34,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             rebuilt
         }
     };
-    app.close().await;
+    app.shutdown().await;
     let tables: Vec<_> = report.tables.iter().filter(|(_, folded)| folded.files > 0).collect();
     let json: Vec<_> = tables
         .iter()

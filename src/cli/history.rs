@@ -31,7 +31,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let query = HistoryQuery { of: args.of, limit: args.limit, as_of: args.as_of };
     let page = app.service.list_changes(&query).await;
-    app.close().await;
+    app.shutdown().await;
     let page = page?;
     Ok(Reply::new(json!(page), text(&page, query.limit)))
 }

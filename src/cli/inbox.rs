@@ -66,7 +66,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let batches = query(&format!("{LIST} LIMIT {most}")).await?;
             let states = rows_json(&query(STATES).await?).map_err(ServiceError::from)?;
             let without_id = rows_json(&query(WITHOUT_ID).await?).map_err(ServiceError::from)?;
-            app.close().await;
+            app.shutdown().await;
             let json = rows_json(&batches).map_err(ServiceError::from)?;
             let rows = rows_text(&batches).map_err(ServiceError::from)?;
             Ok(list(&json, rows, &states, without_id[0]["rows"].as_u64().unwrap_or_default()))
@@ -76,7 +76,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 .service
                 .apply_inbox(&app.tables_with_inbox().await?, limit, &request_by(&app))
                 .await?;
-            app.close().await;
+            app.shutdown().await;
             match answered.stopped {
                 // The responses so far are recorded; the rest waits for the next run.
                 Some((err, _)) => Err(err.into()),

@@ -60,7 +60,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             let app = App::create(&config).await?;
             let root = app.service.store.to_string();
             let head = app.service.store.head().await?;
-            app.close().await;
+            app.shutdown().await;
             let json = json!({"lake": root, "seq": head.seq});
             let text = format!(
                 "made a lake at {root}\nnext: lakeplan plan FILE, or lakeplan project create \"My project\""
@@ -79,7 +79,7 @@ async fn registered(
 ) -> Result<Reply, CliError> {
     let root = app.service.store.to_string();
     let head = app.service.store.head().await?;
-    app.close().await;
+    app.shutdown().await;
     let registration = Registration { schema, root: &root, tables: &[], principal: None };
     let sql = registration.table("journal").sql;
     let made = if is_new {

@@ -70,6 +70,6 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             }
         }
     };
-    app.close().await;
+    app.shutdown().await;
     Ok(reply)
 }

@@ -20,7 +20,7 @@ pub struct Args {}
 pub async fn run(_: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let report = app.maintain().await?;
-    app.close().await;
+    app.shutdown().await;
     let tables: Vec<_> = report
         .vacuumed
         .iter()

@@ -29,7 +29,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let Args { project, assignee, limit, as_of } = args;
     let found = app.service.next_tasks(&NextQuery { project, assignee, limit, as_of }).await;
-    app.close().await;
+    app.shutdown().await;
     let found = found?;
     let lines: Vec<String> = found.tasks.iter().map(line).collect();
     let text = match found.tasks.first() {

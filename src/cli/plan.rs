@@ -94,7 +94,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         true => app.service.apply_plan(&request, &author).await?,
         false => (app.service.plan(&request, &author).await?, None),
     };
-    app.close().await;
+    app.shutdown().await;
     let shown = Shown {
         rows: 40,
         is_full: args.full,

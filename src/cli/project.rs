@@ -177,7 +177,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             show::done(&done, text)
         }
     };
-    app.close().await;
+    app.shutdown().await;
     Ok(reply)
 }
 

@@ -163,7 +163,7 @@ async fn of_lake(
         let answer = session.stream(select).await.map_err(ServiceError::from)?;
         output::write(answer, format, context.json, args.safe_for_spreadsheets).await?
     };
-    app.close().await;
+    app.shutdown().await;
     Ok(reply)
 }
 

@@ -52,7 +52,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = App::create(&config).await?;
     std::fs::write(&file, TEXT)?;
     let story = render(&app, &file).await?;
-    app.close().await;
+    app.shutdown().await;
     std::fs::write(folder.join(MARKER), commits(folder))?;
     let json = json!({
         "folder": folder,

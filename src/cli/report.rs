@@ -72,7 +72,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         Session::open(&app.tables(), app.service.clock.now()).await.map_err(ServiceError::from)?;
     let report = Report::gather(&session, &asked).await.map_err(ServiceError::from)?;
     let page = report.page().map_err(ServiceError::from)?;
-    app.close().await;
+    app.shutdown().await;
     let numbers = serde_json::to_value(&report)
         .map_err(|err| ServiceError::from(AnalyticsError::Encoding(err.into())))?;
     let projects = report.projects.len();

@@ -169,7 +169,7 @@ impl PositionArgs {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let reply = answer(args.verb, &app).await;
-    app.close().await;
+    app.shutdown().await;
     reply
 }
 

@@ -14,7 +14,7 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     let app = context.open().await?;
     let (past, done) = app.service.undo(args.seq, &request_by(&app)).await?;
-    app.close().await;
+    app.shutdown().await;
     let what = past.reason.as_ref().map_or_else(String::new, |reason| format!(", {reason}"));
     Ok(show::done(&done, format!("took back {} by {}{what}", past.seq, past.actor)))
 }

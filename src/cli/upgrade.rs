@@ -25,7 +25,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         true => app.plan_upgrade().await?,
         false => app.upgrade(&request_by(&app)).await?,
     };
-    app.close().await;
+    app.shutdown().await;
     let (current, cleared) = (
         Format::default().current(),
         upgrade.repairs.iter().filter(|repair| repair.obstacle.is_none()),

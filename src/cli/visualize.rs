@@ -46,7 +46,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     }
     let app = context.open().await?;
     let data = app.service.project_page(args.project.as_deref(), args.as_of).await;
-    app.close().await;
+    app.shutdown().await;
     let data = data?;
     let html = page(&json!(data))?;
     if out.as_os_str() == "-" {

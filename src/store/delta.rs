@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::ObjectStore;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
 use super::event_tables::EventTable;
@@ -24,6 +25,7 @@ use super::format::Format;
 use super::head::{Head, Snapshot};
 use super::journal::Order;
 use super::lake_state::ledger::Ledger;
+use super::lake_state::published::{self, Published};
 use super::lake_state::writer::{self, Message};
 use super::lake_state::{LakeState, MAX_CACHED_RECORDS, Opening};
 use super::lake_tables::LakeTables;
@@ -33,7 +35,7 @@ use super::outcome::Outcome;
 use super::replay::REPLAY_BUDGET_BYTES;
 use super::row::{Row, Stream};
 use super::vacant::check_not_orphaned;
-use super::{FoldReport, RecordLookup, Scope, Store, aux_tables};
+use super::{FoldReport, Freshness, RecordLookup, Scope, Store, aux_tables};
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
@@ -49,8 +51,13 @@ pub struct DeltaStore {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     writer: mpsc::Sender<Message>,
-    task: JoinHandle<()>,
-    finished: Mutex<Option<oneshot::Receiver<()>>>,
+    published: Published,
+    /// The writer. It ends when `stop` is cancelled.
+    tasks: TaskTracker,
+    stop: DropGuard,
+    /// Background folds. They end when `stop_folding` or `stop` is cancelled.
+    folds: TaskTracker,
+    stop_folding: CancellationToken,
     /// Whether this process committed something that the tables do not show yet.
     unfolded: AtomicBool,
     /// Last seq that this process committed; 0 for none.
@@ -154,11 +161,13 @@ impl DeltaStore {
         random: Arc<dyn Random>,
     ) -> Self {
         let (writer, inbox) = mpsc::channel(4096);
-        let (end, finished) = oneshot::channel();
-        let task = tokio::spawn(async move {
-            writer::run(state, inbox).await;
-            // The receiver may be gone.
-            let _ = end.send(());
+        let (publisher, published) = published::channel(state.head());
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let writer_task = tokio::spawn(writer::run(state, inbox, publisher, stop.clone()));
+        tasks.spawn(async move {
+            if let Err(err) = writer_task.await {
+                tracing::error!(%err, "the writer stopped unexpectedly");
+            }
         });
         Self {
             name: root.url.to_string(),
@@ -167,8 +176,11 @@ impl DeltaStore {
             clock,
             random,
             writer,
-            task,
-            finished: Mutex::new(Some(finished)),
+            published,
+            tasks,
+            stop_folding: stop.child_token(),
+            stop: stop.drop_guard(),
+            folds: TaskTracker::new(),
             unfolded: AtomicBool::new(false),
             committed: AtomicU64::new(0),
             unrecorded: Mutex::default(),
@@ -198,19 +210,24 @@ impl DeltaStore {
         self.committed.load(Ordering::Acquire)
     }
 
-    /// Folds what this process committed and waits until all started work is done. Dropping the
-    /// store does neither: the next process folds the rest.
-    pub async fn close(self) {
-        if self.has_written()
+    /// Folds what this process committed, stops the writer after the requests that have already
+    /// arrived, and waits until all started work is done. Later requests fail with
+    /// [`StoreError::WriterGone`]. Dropping the store only stops the writer: the next process folds
+    /// the rest.
+    pub async fn shutdown(&self) {
+        self.stop_folding.cancel();
+        self.folds.close();
+        self.folds.wait().await;
+        let is_first = !self.stop.token().is_cancelled();
+        if is_first
+            && self.has_written()
             && let Err(err) = self.fold_tail().await
         {
             tracing::warn!(%err, "the tables lag behind the journal; the next command or lakeplan fold updates them");
         }
         self.record_fold().await;
-        drop(self.writer);
-        if let Err(err) = self.task.await {
-            tracing::error!(%err, "the writer stopped unexpectedly");
-        }
+        self.stop.token().cancel();
+        self.finished().await;
     }
 
     async fn snapshot_with_head(&self, scope: Scope) -> Result<(Snapshot, Head), StoreError> {
@@ -256,10 +273,15 @@ impl DeltaStore {
         self.fold_tail().await
     }
 
-    /// Returns a receiver that fires when the store was dropped and its started work is done;
-    /// `None` on the second call.
-    pub fn finished(&self) -> Option<oneshot::Receiver<()>> {
-        self.finished.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    /// Waits until the store was shut down or dropped, and its started work is done.
+    pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
+        let trackers = [self.tasks.clone(), self.folds.clone()];
+        async move {
+            for tracker in trackers {
+                tracker.close();
+                tracker.wait().await;
+            }
+        }
     }
 
     async fn ask<T>(
@@ -282,6 +304,17 @@ impl fmt::Display for DeltaStore {
 impl Store for DeltaStore {
     async fn snapshot(&self, scope: &Scope) -> Result<Snapshot, StoreError> {
         self.snapshot_with_head(scope.clone()).await.map(|(snapshot, _)| snapshot)
+    }
+
+    async fn snapshot_at(
+        &self,
+        scope: &Scope,
+        freshness: Freshness,
+    ) -> Result<Arc<Snapshot>, StoreError> {
+        match self.published.get(scope, freshness) {
+            Some(published) => Ok(published),
+            None => self.snapshot(scope).await.map(Arc::new),
+        }
     }
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
@@ -340,6 +373,10 @@ impl Store for DeltaStore {
         scope: &Scope,
     ) -> Result<BoxStream<'static, Result<Row, StoreError>>, StoreError> {
         self.read(0, stream, Order::NewestFirst, scope.clone()).await
+    }
+
+    fn subscribe(&self) -> watch::Receiver<Head> {
+        self.published.heads()
     }
 
     async fn append(

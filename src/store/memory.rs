@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use tokio::sync::watch;
 
 use super::error::StoreError;
 use super::event_tables::EventTable;
@@ -30,6 +31,7 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     inner: Mutex<Inner>,
+    heads: watch::Sender<Head>,
 }
 
 struct Inner {
@@ -58,7 +60,9 @@ impl MemoryStore {
                 ));
             }
         };
-        Ok(Self { clock, random, inner: Mutex::new(Inner { ledger, rows }) })
+        let inner = Inner { ledger, rows };
+        let heads = watch::Sender::new(inner.head());
+        Ok(Self { clock, random, inner: Mutex::new(inner), heads })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -87,6 +91,18 @@ impl MemoryStore {
 }
 
 impl Inner {
+    fn head(&self) -> Head {
+        Head {
+            seq: self.ledger.seq,
+            at: self.ledger.at,
+            chain: self.ledger.chain,
+            version: self.ledger.seq,
+            folded: self.ledger.seq,
+            unreadable: Vec::new(),
+            lake: None,
+        }
+    }
+
     /// Replays everything and compares: the journal alone must determine the state.
     fn verify(&self) -> Result<(), StoreError> {
         let mut replayed = Ledger::new(Format::default(), "memory");
@@ -128,7 +144,13 @@ impl Store for MemoryStore {
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {
         let mut inner = self.inner();
-        sets.iter().map(|set| self.commit_one(&mut inner, set)).collect()
+        let outcomes = sets.iter().map(|set| self.commit_one(&mut inner, set)).collect();
+        self.heads.send_if_modified(|head| {
+            let has_moved = head.seq != inner.ledger.seq;
+            *head = inner.head();
+            has_moved
+        });
+        outcomes
     }
 
     async fn changes(
@@ -187,16 +209,11 @@ impl Store for MemoryStore {
         Ok(FoldReport { seq: self.inner().ledger.seq, tables: Vec::new(), ..FoldReport::default() })
     }
 
+    fn subscribe(&self) -> watch::Receiver<Head> {
+        self.heads.subscribe()
+    }
+
     async fn head(&self) -> Result<Head, StoreError> {
-        let inner = self.inner();
-        Ok(Head {
-            seq: inner.ledger.seq,
-            at: inner.ledger.at,
-            chain: inner.ledger.chain,
-            version: inner.ledger.seq,
-            folded: inner.ledger.seq,
-            unreadable: Vec::new(),
-            lake: None,
-        })
+        Ok(self.inner().head())
     }
 }

@@ -41,9 +41,11 @@ mod whole;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
+use tokio::sync::watch;
 
 pub use delta_log::table::LiveFile;
 pub use error::StoreError;
@@ -59,7 +61,7 @@ pub use mark::LakeMark;
 pub use names::INBOX;
 pub use outcome::Outcome;
 pub use reports::{FoldReport, Maintained};
-pub use scope::{Scope, in_every_scope};
+pub use scope::{Freshness, Scope, in_every_scope};
 pub use tables::folding::Folded;
 pub use tables::read::RecordLookup;
 pub use vacuum::{Retention, Vacuumed};
@@ -137,6 +139,17 @@ pub trait Store: fmt::Display + Send + Sync {
     /// Returns the current lake, with at least the part that `scope` names.
     async fn snapshot(&self, scope: &Scope) -> Result<Snapshot, StoreError>;
 
+    /// Returns the lake like [`Self::snapshot`], but only as current as the caller needs it. A store
+    /// may answer a read that need not be [`Freshness::Latest`] from memory, without waiting for
+    /// commits in progress.
+    async fn snapshot_at(
+        &self,
+        scope: &Scope,
+        _freshness: Freshness,
+    ) -> Result<Arc<Snapshot>, StoreError> {
+        self.snapshot(scope).await.map(Arc::new)
+    }
+
     /// Commits each set, all or nothing, in the given order; returns one outcome per set.
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome>;
 
@@ -172,6 +185,10 @@ pub trait Store: fmt::Display + Send + Sync {
 
     /// Returns the end of the journal.
     async fn head(&self) -> Result<Head, StoreError>;
+
+    /// Returns a receiver of the head. It changes when this process commits or sees the commits of
+    /// others; [`Self::changes`] after the last known seq returns what they changed.
+    fn subscribe(&self) -> watch::Receiver<Head>;
 
     /// Appends rows to one of the tables beside the journal, in one commit.
     async fn append(&self, table: &'static EventTable, rows: Vec<Fields>)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::row::Row;
 use crate::domain::id::ProjectId;
 use crate::domain::record::Entity;
+use crate::domain::state::State;
 
 /// Projects that a caller wants to see. Users, the lake's row and the projects' own rows belong to
 /// every scope.
@@ -12,6 +13,18 @@ use crate::domain::record::Entity;
 pub enum Scope {
     All,
     Projects(BTreeSet<ProjectId>),
+}
+
+/// How current a read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Contains every commit of any process that returned before the read. Looks at the storage, and
+    /// waits for the commits before it.
+    Latest,
+    /// Contains the commit with this seq.
+    AtLeast(u64),
+    /// Contains every commit that this process has acknowledged, returned or announced.
+    Cached,
 }
 
 impl Scope {
@@ -36,6 +49,14 @@ impl Scope {
         match (self, project) {
             (Self::All, _) | (_, None) => true,
             (Self::Projects(projects), Some(project)) => projects.contains(&project),
+        }
+    }
+
+    /// Returns whether a state contains all projects of the scope completely.
+    pub(super) fn is_loaded_in(&self, state: &State) -> bool {
+        match self {
+            Self::All => state.stubs().next().is_none(),
+            Self::Projects(projects) => projects.iter().all(|project| state.is_loaded(*project)),
         }
     }
 

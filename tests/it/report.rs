@@ -233,7 +233,7 @@ async fn the_lake_of_a_team_is_written_on_request() {
     // It ends at the current time of the binary that continues with it.
     let store = team::at_work(&LakeLocation::open(&place, true).unwrap(), SystemClock.now()).await;
     assert!(store.head().await.unwrap().seq > 40);
-    store.close().await;
+    store.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -105,7 +105,8 @@ macro_rules! assert_picture {
     }};
 }
 
-const SHED: &str = "\
+/// A description with phases, requirements, a person and a dependency.
+pub const SHED: &str = "\
 # Garden shed
 
 ## Requirements

@@ -85,15 +85,8 @@ fn clients(folder: &Path) -> Measurement {
 
 /// Returns the time of each change, in the order of completion, and the total time.
 async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
-    let store = Arc::new(lake::create(&folder.join("lake")).await);
-    let (clock, random) = (SystemClock, SystemRandom::default());
-    let person = |number| {
-        Patch::new(Op::Create, Entity::User, lake::user(number).uuid(), None)
-            .with("handle", format!("p{number}"))
-    };
-    lake::commit(&store, vec![lake::set((0..20).map(person).collect(), &clock, &random)]).await;
-    lake::commit(&store, vec![lake::set(lake::plan(0), &clock, &random)]).await;
-    let folder_task = store.keep_folded();
+    let store = Arc::new(lake::create_project(&folder.join("lake")).await);
+    store.keep_folded();
     let done = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let tasks: Vec<_> = (0..CLIENTS)
@@ -120,9 +113,7 @@ async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
         times.extend(task.await.expect("client ends"));
     }
     let seconds = started.elapsed().as_secs_f64();
-    folder_task.abort();
-    let _ = folder_task.await;
-    Arc::into_inner(store).expect("clients and folder task have ended").close().await;
+    store.shutdown().await;
     times.sort_by_key(|(order, _)| *order);
     (times.into_iter().map(|(_, time)| time).collect(), seconds)
 }
@@ -130,15 +121,7 @@ async fn many_clients(folder: &Path) -> (Vec<f64>, f64) {
 fn processes(folder: &Path) -> Measurement {
     let place = folder.join("lake");
     tokio::runtime::Runtime::new().expect("runtime").block_on(async {
-        let store = lake::create(&place).await;
-        let (clock, random) = (SystemClock, SystemRandom::default());
-        let person = |number| {
-            Patch::new(Op::Create, Entity::User, lake::user(number).uuid(), None)
-                .with("handle", format!("p{number}"))
-        };
-        lake::commit(&store, vec![lake::set((0..20).map(person).collect(), &clock, &random)]).await;
-        lake::commit(&store, vec![lake::set(lake::plan(0), &clock, &random)]).await;
-        store.close().await;
+        lake::create_project(&place).await.shutdown().await;
     });
     let own = std::env::current_exe().expect("path of this program");
     let workers: Vec<_> = (0..PROCESSES)

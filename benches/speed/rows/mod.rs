@@ -4,6 +4,7 @@ mod changes;
 mod fold;
 mod plan;
 mod project;
+mod readers;
 mod show;
 mod size;
 mod views;
@@ -23,6 +24,7 @@ pub fn worker(args: &[String]) {
 /// Returns every row, in the order of the table.
 pub fn all() -> Vec<Row> {
     let mut rows = changes::rows();
+    rows.extend(readers::rows());
     rows.extend(fold::rows());
     rows.extend(project::rows());
     rows.extend(show::rows());

@@ -93,7 +93,7 @@ fn measured(folder: &Path, which: usize) -> Measurement {
                 assert_eq!(shown.lines().count(), TASKS);
             }
             drop(service);
-            Arc::into_inner(store).expect("single owner of the store").close().await;
+            Arc::into_inner(store).expect("single owner of the store").shutdown().await;
         }
     });
     let (time, goal) = match which {

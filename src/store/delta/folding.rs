@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::DeltaStore;
 use super::unrecorded::Unrecorded;
@@ -53,22 +52,21 @@ struct Last {
 }
 
 impl DeltaStore {
-    /// Folds in the background as long as the store is held, so that readers have little of the
-    /// journal to read. For long-lived processes; a short one folds when it closes.
-    pub fn keep_folded(self: &Arc<Self>) -> JoinHandle<()> {
-        let store = Arc::downgrade(self);
-        tokio::spawn(async move {
+    /// Folds in the background until the store is shut down or dropped, so that readers have little
+    /// of the journal to read. For long-lived processes; a short one folds when it shuts down.
+    pub fn keep_folded(self: &Arc<Self>) {
+        let (store, stop) = (Arc::downgrade(self), self.stop_folding.clone());
+        self.folds.spawn(async move {
             let now = tokio::time::Instant::now();
             let mut last = Last { version: 0, folded: now, noted: now };
-            loop {
-                tokio::time::sleep(LOOK).await;
+            while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
                 let Some(store) = store.upgrade() else { break };
                 let done = store.fold_if_due(&mut last).await;
                 if let Err(err) = done {
                     tracing::warn!(%err, "the tables lag behind the journal; the next fold updates them");
                 }
             }
-        })
+        });
     }
 
     /// Folds if the tail is long or old.

@@ -3,7 +3,8 @@
 //! - [`state`] holds the journal's files, the [`ledger`] at the head, and the [cached](cache)
 //!   projects. [`open`] builds it from the current tables and the rows behind them.
 //! - [`commit`] commits groups of patch sets, and [`follow`] applies the commits of others.
-//! - [`writer`] is the task that owns the state and serves commits and reads in turn.
+//! - [`writer`] is the task that owns the state and serves commits and reads in turn. It also
+//!   [publishes](published) the state for reads that need not wait.
 
 mod cache;
 mod commit;
@@ -16,6 +17,7 @@ mod group_commit;
 pub mod ledger;
 mod open;
 mod projects;
+pub mod published;
 mod revert_foreign_changes;
 mod state;
 mod task_counts;

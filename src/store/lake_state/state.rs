@@ -47,9 +47,14 @@ pub struct LakeState {
 }
 
 impl LakeState {
+    /// Returns the head, to which tables may then be folded.
     pub fn head(&self) -> Head {
-        // Tables are folded to positions at which a head was read.
         self.files.note_mark(self.ledger.seq, &self.ledger.chain);
+        self.look_at_head()
+    }
+
+    /// Returns the head without keeping its mark for folds.
+    pub(super) fn look_at_head(&self) -> Head {
         let lake = self
             .ledger
             .state

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::group_commit::{Load, groups};
+use super::published::Publisher;
 use super::state::LakeState;
 use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
@@ -74,53 +76,85 @@ pub enum Message {
 }
 
 /// Runs the writer: it commits the sets that arrived while the last commit was in flight as groups,
-/// and answers reads in between.
-pub async fn run(mut state: LakeState, mut inbox: mpsc::Receiver<Message>) {
+/// and answers reads in between. After `stop`, it answers the requests that have already arrived,
+/// and ends.
+pub async fn run(
+    mut state: LakeState,
+    mut inbox: mpsc::Receiver<Message>,
+    publisher: Publisher,
+    stop: CancellationToken,
+) {
     let mut waiting: Option<Message> = None;
     let mut checkpoint: Option<JoinHandle<()>> = None;
+    let mut is_open = true;
     loop {
-        let first = match waiting.take() {
-            Some(message) => message,
-            None => match inbox.recv().await {
-                Some(message) => message,
-                None => break,
+        let next = match waiting.take() {
+            Some(message) => Some(message),
+            None => tokio::select! {
+                biased;
+                () = stop.cancelled(), if is_open => {
+                    inbox.close();
+                    is_open = false;
+                    continue;
+                }
+                message = inbox.recv() => message,
             },
         };
+        let Some(first) = next else { break };
         match first {
             Message::Look { scope, answer } => {
-                // The receiver may be gone, here and below.
-                let _ = answer.send(snapshot_with_head(&mut state, &scope).await);
+                let looked = snapshot_with_head(&mut state, &scope).await;
+                publisher.publish(&state, true);
+                reply(answer, looked);
             }
             Message::Find { lookup, answer } => {
-                let _ = answer.send(find(&mut state, &lookup).await);
+                let answered = find(&mut state, &lookup).await;
+                publisher.publish(&state, false);
+                reply(answer, answered);
             }
             Message::LinkedFrom { tasks, answer } => {
-                let _ = answer.send(linked_from(&mut state, &tasks).await);
+                let answered = linked_from(&mut state, &tasks).await;
+                publisher.publish(&state, false);
+                reply(answer, answered);
             }
             Message::TaskCount { answer } => {
-                let _ = answer.send(tally(&mut state).await);
+                let answered = tally(&mut state).await;
+                publisher.publish(&state, false);
+                reply(answer, answered);
             }
             Message::CountWaiting { answer } => {
                 let looked = state.refresh().await.map(|_| (state.head(), state.rows_waiting()));
-                let _ = answer.send(looked);
+                publisher.publish(&state, false);
+                reply(answer, looked);
             }
             Message::JournalScan { lost, answer } => {
-                let _ = answer.send(probe_all_tables(&mut state, lost).await);
+                let answered = probe_all_tables(&mut state, lost).await;
+                publisher.publish(&state, false);
+                reply(answer, answered);
             }
             Message::Files { answer } => {
                 let looked = state.refresh().await.map(|_| state.files());
-                let _ = answer.send(looked);
+                publisher.publish(&state, false);
+                reply(answer, looked);
             }
-            Message::Folded { seq, written } => state.note_folded(seq, written),
+            Message::Folded { seq, written } => {
+                state.note_folded(seq, written);
+                publisher.publish(&state, false);
+            }
             Message::Compact { answer } => {
-                let _ = answer.send(state.compact().await);
+                let answered = state.compact().await;
+                publisher.publish(&state, false);
+                reply(answer, answered);
             }
             Message::Erase { answer } => {
-                let _ = answer.send(state.rewrite_erased_files().await);
+                let answered = state.rewrite_erased_files().await;
+                publisher.publish(&state, false);
+                reply(answer, answered);
             }
             Message::Read { after, stream, order, answer } => {
                 let looked = state.refresh().await.map(|_| state.reader(after, stream, order));
-                let _ = answer.send(looked);
+                publisher.publish(&state, false);
+                reply(answer, looked);
             }
             Message::Commit { sets, answer } => {
                 let begun = tokio::time::Instant::now();
@@ -152,9 +186,10 @@ pub async fn run(mut state: LakeState, mut inbox: mpsc::Receiver<Message>) {
                 {
                     outcomes.extend(state.commit(group).await);
                 }
+                publisher.publish(&state, false);
                 let mut outcomes = outcomes.into_iter();
                 for (count, answer) in answers {
-                    let _ = answer.send(outcomes.by_ref().take(count).collect());
+                    reply(answer, outcomes.by_ref().take(count).collect());
                 }
                 // One checkpoint at a time: if the last one is still being written, the next one
                 // makes up for this one.
@@ -173,6 +208,11 @@ pub async fn run(mut state: LakeState, mut inbox: mpsc::Receiver<Message>) {
     {
         tracing::warn!(%err, "a checkpoint was interrupted; the next one replaces it");
     }
+}
+
+/// Sends an answer. The receiver may be gone.
+fn reply<T>(answer: oneshot::Sender<T>, value: T) {
+    let _ = answer.send(value);
 }
 
 async fn snapshot_with_head(

@@ -3,30 +3,7 @@
 use std::path::Path;
 
 use super::{LakeFolder, fails, json_of, ok, run, text};
-
-const SHED: &str = "\
-# Garden shed
-
-## Requirements
-
-- The shed must have a lock.
-
-## Plan
-
-### Phase 1: Ground
-
-- Level the ground (2 hours) @ana
-- Lay the slabs (1 day), depends on \"Level the ground\"
-
-### Phase 2: House
-
-- Raise the walls (1-2 days)
-- Hang the door (2 hours)
-
-## Risks
-
-- It may rain
-";
+use crate::snapshots::SHED;
 
 fn lake() -> LakeFolder {
     let folder = LakeFolder::new(tempfile::tempdir().unwrap());

@@ -43,7 +43,7 @@ async fn check_maintenance(cloud: Cloud) {
     }
     let expected = titles(&state(&store).await);
     let before = names(&place.root().store).await;
-    store.close().await;
+    store.shutdown().await;
     let store = open_with_storage_clock(&place, 2).await;
     let done = store.maintain(NOW).await.unwrap();
     // The checkpoints must be older than the entries that they replace.
@@ -59,7 +59,7 @@ async fn check_maintenance(cloud: Cloud) {
     let after = names(&place.root().store).await;
     assert!(after.len() < before.len(), "{} objects, {} before", after.len(), before.len());
     assert!(after.iter().any(|name| name.contains("checkpoint.parquet")), "{after:?}");
-    store.close().await;
+    store.shutdown().await;
     let reopened = place.open(3).await;
     assert_eq!(titles(&state(&reopened).await), expected);
     assert_eq!(journal(&reopened).await.len(), 32);

@@ -26,7 +26,7 @@ async fn opened(server: &Server, clock: &Arc<ManualClock>) -> DeltaStore {
     let made = DeltaStore::create(&place, Format::default(), Arc::clone(clock) as _, random(1))
         .await
         .unwrap();
-    made.close().await;
+    made.shutdown().await;
     server.workspace().external_table(
         "main.plan.journal",
         &format!("{BUCKET_LAKE}/journal"),
@@ -53,7 +53,7 @@ async fn credentials_that_expire_during_a_run_are_renewed() {
         assert!(matches!(outcome, Outcome::Committed { .. }), "commit {number}: {outcome:?}");
         clock.advance(TimeDelta::minutes(4));
     }
-    store.close().await;
+    store.shutdown().await;
     let workspace = server.workspace();
     assert_eq!(workspace.refused_as_expired, 0, "the storage received an expired credential");
     // 144 minutes of credentials that are valid for an hour and renewed five minutes before. The

@@ -15,11 +15,13 @@ use lakeplan::domain::patch::{Op, PatchSet, Source};
 use lakeplan::domain::project::Project;
 use lakeplan::domain::record::Fields;
 use lakeplan::domain::task_counts::TaskCounts;
+use lakeplan::domain::time::Minutes;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{SystemClock, fresh_set_id};
-use lakeplan::service::Service;
 use lakeplan::service::duplicates::Duplicates;
 use lakeplan::service::plan::PlanRequest;
+use lakeplan::service::plan_folder::FileOutcome;
+use lakeplan::service::{Service, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
 use lakeplan::store::event_tables::EventTable;
 use lakeplan::store::row::{Row, Stream};
@@ -29,10 +31,11 @@ use lakeplan::store::{
 use object_store::memory::InMemory;
 use rstest::rstest;
 use serde_json::json;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::store::{root, state};
-use crate::support::{author, patch_set, random};
+use crate::support::{author, patch_set, random, request};
 
 pub type Interleaved = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -80,6 +83,9 @@ impl Store for InterleavedStore {
             snapshot.state.put(AnyRecord::Project(Arc::new(second)));
         }
         Ok(snapshot)
+    }
+    fn subscribe(&self) -> watch::Receiver<Head> {
+        self.inner.subscribe()
     }
     async fn linked_from(
         &self,
@@ -168,7 +174,7 @@ pub async fn new_lake() -> LakeLocation {
     DeltaStore::create(&root, Format::default(), Arc::new(SystemClock), random(1))
         .await
         .unwrap()
-        .close()
+        .shutdown()
         .await;
     root
 }
@@ -315,6 +321,35 @@ async fn live_projects_have_distinct_sources() {
     assert_ne!(sourced, ["PORT"]);
 }
 
+/// Another writer deletes the task between the read and the commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_was_just_deleted_gets_no_time_and_is_not_completed() {
+    for completes in [false, true] {
+        let lake = new_lake().await;
+        let other = service(writer(&lake, 2).await, 20);
+        other
+            .apply_plan(&description(Some("portal.md"), TEXT, None), &author(&other))
+            .await
+            .unwrap();
+        let store = writer(&lake, 3).await;
+        let interleaved = Box::pin(async move {
+            let delete = json!([{"op": "delete", "entity": "task", "id": "PORT-1"}]);
+            let delete = request(json!({"patches": delete}));
+            other.change(&delete, &author(&other)).await.unwrap();
+        });
+        let late = service(InterleavedStore::new(store, interleaved), 30);
+        let context = author(&late);
+        let refused = match completes {
+            true => late.complete_task("PORT-1", None, true, &context).await.err(),
+            false => late.log_work("PORT-1", Minutes::new(30), &context).await.err(),
+        };
+        assert!(refused.unwrap().to_string().contains("the task is deleted"), "{completes}");
+        let state = state(late.store.as_ref()).await;
+        let task = find::task(&state, "PORT-1").unwrap();
+        assert_eq!((task.actual_minutes, task.status.as_str()), (None, "pending"), "{completes}");
+    }
+}
+
 /// Of two projects with one source, the one with changes by users is kept, or else the older one.
 /// If both have changes by users, neither is deleted.
 #[rstest]
@@ -345,6 +380,11 @@ async fn a_duplicate_project_is_deleted_if_it_is_unchanged(
         rendered.to_string().contains("PORT and PORT2 were both planned from portal.md"),
         "{rendered}"
     );
+    // In a folder, such a description fails alone.
+    let text = Some(TEXT.as_bytes().to_vec());
+    let context = author(&service);
+    let planned = service.plan_file("portal.md".to_owned(), text, false, &context).await.unwrap();
+    assert_eq!(matches!(planned.outcome, FileOutcome::Failed(_)), kept.is_none(), "{planned:?}");
     let expected = kept.map(|kept| Duplicates {
         kept: kept.to_owned(),
         deleted: deleted.iter().map(|key| (*key).to_owned()).collect(),

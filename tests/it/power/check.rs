@@ -135,7 +135,7 @@ pub async fn check_place(
                 made.map_err(|err| {
                     format!("it is not a lake and none can be created: {}", error_chain(&err))
                 })?
-                .close()
+                .shutdown()
                 .await;
                 check_lake(path, &Contents::default(), sent, &[])
                     .await
@@ -204,7 +204,7 @@ async fn follow_advice(path: &Path, findings: &[Finding]) -> Result<(), String> 
         open(path).await.map_err(|err| format!("it cannot be opened: {}", error_chain(&err)))?;
     let done = if advice.contains(&true) { store.rebuild(None).await } else { store.fold().await };
     done.map_err(|err| format!("the advice fails: {}", error_chain(&err)))?;
-    store.close().await;
+    store.shutdown().await;
     match examine(path).await {
         Ok(left) if left.is_empty() => Ok(()),
         left => Err(format!("the advice does not help: {findings:?}, then {left:?}")),
@@ -274,7 +274,7 @@ async fn check_lake(
     }
     drop(service);
     if let Some(store) = Arc::into_inner(store) {
-        store.close().await;
+        store.shutdown().await;
     }
     match examine(path).await {
         Ok(left) if left.is_empty() => {

@@ -148,9 +148,9 @@ pub async fn make_lake(path: &Path, sets: usize, fold_each: bool) {
     }
     drop(service);
     // The store is dropped instead of closed, because closing would fold.
-    let finished = store.finished().unwrap();
+    let finished = store.finished();
     drop(store);
-    let _ = finished.await;
+    finished.await;
     let old = SystemClock.now() - AGE;
     age(path, old.into());
 }
@@ -380,6 +380,6 @@ fn send_requests() {
             store.fold().await.unwrap();
         }
         drop(service);
-        Arc::into_inner(store).unwrap().close().await;
+        Arc::into_inner(store).unwrap().shutdown().await;
     });
 }

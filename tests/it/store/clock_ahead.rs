@@ -38,7 +38,7 @@ async fn writer(root: &LakeLocation, clock: &Arc<ManualClock>) -> DeltaStore {
 async fn maintain(root: &LakeLocation, clock: &Arc<ManualClock>) -> BTreeMap<&'static str, usize> {
     let store = writer(root, clock).await;
     let report = store.maintain(Retention::default()).await.unwrap();
-    store.close().await;
+    store.shutdown().await;
     report
         .compacted
         .into_iter()

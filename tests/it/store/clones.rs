@@ -87,7 +87,7 @@ async fn a_journal_with_a_foreign_log_is_refused_until_its_own_log_is_restored()
     // A process that opened the lake before does not use the log either.
     is_refused(&running.rebuild(None).await.map(drop).unwrap_err());
     let _ = running.maintain(Retention::default()).await;
-    running.close().await;
+    running.shutdown().await;
     let is_of_work = |path: &&Path| {
         ["journal/", "tasks/", "projects/"].iter().any(|table| path.as_ref().starts_with(table))
     };
@@ -112,7 +112,7 @@ async fn a_journal_with_a_foreign_log_is_refused_until_its_own_log_is_restored()
     let store = open(&lake, clock(), 8).await.unwrap();
     assert_eq!(titles(&state(&store).await), ["first", "second"]);
     let _ = committed(&store, task("third")).await;
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(examine(&lake.store, "lake", &Format::default(), None).await.unwrap().findings, []);
 }
 
@@ -130,6 +130,6 @@ async fn a_lake_of_cloned_tables_recovers_once_its_journal_is_restored() {
     let store = open(&lake, clock(), 8).await.unwrap();
     assert_eq!(titles(&state(&store).await), ["first", "second"]);
     store.fold().await.unwrap();
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(examine(&lake.store, "lake", &Format::default(), None).await.unwrap().findings, []);
 }

@@ -122,7 +122,7 @@ struct Before {
 async fn read(lake: &LakeLocation) -> Result<(BTreeMap<String, String>, u64), StoreError> {
     let store = open(lake, clock(), 7).await?;
     let found = store.snapshot(&Scope::All).await?;
-    store.close().await;
+    store.shutdown().await;
     Ok((records(found.state.records()), found.seq))
 }
 
@@ -176,7 +176,7 @@ async fn check_recovery(before: &Before, all: &[Path], path: &Path, damage: Dama
             None => {}
             Some(other) => panic!("{other:?}"),
         }
-        store.close().await;
+        store.shutdown().await;
     }
     for _ in 0..6 {
         let Ok(checkup) = run_doctor_full(&lake).await else { break };
@@ -208,7 +208,7 @@ async fn check_recovery(before: &Before, all: &[Path], path: &Path, damage: Dama
         now.get(slot) == Some(record) || slot.contains("Project")
     };
     assert!(before.records.iter().all(same), "a record has changed");
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(in_tables(&lake).await, now, "in the tables");
     case_result
 }

@@ -32,7 +32,7 @@ async fn run_doctor(lake: &LakeLocation) -> Checkup {
 async fn commit_and_close(lake: &LakeLocation, patches: Value) -> u64 {
     let store = open(lake, clock(), 7).await.unwrap();
     let seq = committed(&store, patches).await;
-    store.close().await;
+    store.shutdown().await;
     seq
 }
 
@@ -82,12 +82,12 @@ async fn assert_unchanged(lake: &LakeLocation, what: &str, before: &[String]) {
     let store = open(lake, clock(), 8).await.unwrap();
     assert_eq!(titles(&state(&store).await), before, "{what}");
     assert_eq!(store.tally().await.unwrap(), TaskCounts::of(&state(&store).await), "{what}");
-    store.close().await;
+    store.shutdown().await;
     let store = open(lake, clock(), 9).await.unwrap();
     let change = json!([{"op": "update", "entity": "task", "id": "PAY-2", "fields": {"description": "changed"}}]);
     let _ = committed(&store, change).await;
     let now = records(state(&store).await.records());
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(run_doctor(lake).await.findings, [], "{what}");
     assert_eq!(in_tables(lake).await, now, "{what}");
     backup(lake).await.unwrap();
@@ -115,7 +115,7 @@ async fn a_table_of_a_diverged_copy_is_not_trusted(
     }
     let store = open(&lake, clock(), 7).await.unwrap();
     let before = titles(&state(&store).await);
-    store.close().await;
+    store.shutdown().await;
     for table in FoldedTable::all().map(FoldedTable::name) {
         let mixed = fork(&lake).await;
         replace_table(&copy, &mixed, table).await;
@@ -136,7 +136,7 @@ async fn a_table_swapped_while_the_store_is_open_is_rebuilt() {
         replace_table(&copy, &mixed, table).await;
         let _ = committed(&store, patches_for_every_table("later")).await;
         let now = records(state(&store).await.records());
-        store.close().await;
+        store.shutdown().await;
         assert_eq!(run_doctor(&mixed).await.findings, [], "{table}");
         assert_eq!(in_tables(&mixed).await, now, "{table}");
     }
@@ -198,7 +198,7 @@ async fn a_row_for_a_nonexistent_record_is_skipped_and_reported() {
     store.rebuild(None).await.unwrap();
     store.fold().await.unwrap();
     let before = records(state(&store).await.records());
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(in_tables(&lake).await, before);
     let named: BTreeSet<String> =
         run_doctor(&lake).await.findings.into_iter().map(|finding| finding.place).collect();
@@ -217,11 +217,11 @@ async fn a_row_for_a_nonexistent_record_is_skipped_and_reported() {
         .map(|task| task.key.to_string())
         .collect();
     assert_eq!(keys.len(), keys.iter().collect::<BTreeSet<_>>().len(), "{keys:?}");
-    store.close().await;
+    store.shutdown().await;
     let copy = backup(&lake).await.unwrap();
     let store = open(&copy, clock(), 10).await.unwrap();
     assert!(titles(&state(&store).await).contains(&"later".to_owned()));
-    store.close().await;
+    store.shutdown().await;
 }
 
 /// Turns a copy into an independent lake at another location.
@@ -237,7 +237,7 @@ async fn adopt(copy: LakeLocation) -> LakeLocation {
     };
     assert!(service.adopt(&author(&service)).await.unwrap().is_some());
     drop(service);
-    Arc::try_unwrap(store).ok().unwrap().close().await;
+    Arc::try_unwrap(store).ok().unwrap().shutdown().await;
     copy
 }
 
@@ -262,7 +262,7 @@ async fn a_table_of_a_copy_that_is_ahead_is_reported_and_rebuilt(
     }
     let store = open(&lake, clock(), 7).await.unwrap();
     let before = titles(&state(&store).await);
-    store.close().await;
+    store.shutdown().await;
     for table in FoldedTable::all().map(FoldedTable::name) {
         if !is_adopted && table == "lake" {
             // It is the same in both.
@@ -312,7 +312,7 @@ async fn a_table_ahead_of_the_journal_is_rebuilt_only_on_request() {
             .unwrap();
         store.rebuild(None).await.unwrap();
         store.fold().await.unwrap();
-        store.close().await;
+        store.shutdown().await;
         assert_eq!(run_doctor(&mixed).await.findings, [], "{table}");
         let _ = commit_and_close(&mixed, task("second")).await;
         assert_eq!(run_doctor(&mixed).await.findings, [], "{table}");

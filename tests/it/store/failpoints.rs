@@ -92,7 +92,7 @@ async fn operate(
         }
         Operation::Checkpoint => {
             let result = commit(&store, set.clone()).await;
-            store.close().await;
+            store.shutdown().await;
             (None, Some(result))
         }
         // The next process repeats a failed fold.

@@ -148,7 +148,7 @@ async fn a_fold_with_faults_is_correct_or_absent() {
 async fn a_long_lived_process_folds_in_the_background() {
     let (store, root) = delta_in_memory().await;
     make_project(store.as_ref()).await;
-    let maintainer = store.keep_folded();
+    store.keep_folded();
     let mut rng = StdRng::seed_from_u64(5);
     for _ in 0..80 {
         change_at_random(store.as_ref(), &mut rng).await;
@@ -163,8 +163,6 @@ async fn a_long_lived_process_folds_in_the_background() {
         .await
         .expect("the store folds in the background");
     assert_eq!(in_tables(&root).await, records(state(store.as_ref()).await.records()));
-    maintainer.abort();
-    let _ = maintainer.await;
 }
 
 /// A file with several row groups, and all kinds of changes at once: edits of some columns and of
@@ -262,7 +260,7 @@ async fn many_pending_rows_trigger_an_early_fold() {
     let folded_after = async |rows: usize| {
         let (store, _) = delta_in_memory().await;
         make_project(store.as_ref()).await;
-        let maintainer = store.keep_folded();
+        store.keep_folded();
         let head = async || store.head().await.unwrap();
         while head().await.folded < head().await.seq {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -273,7 +271,7 @@ async fn many_pending_rows_trigger_an_early_fold() {
         while head().await.folded < head().await.seq {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        maintainer.abort();
+        store.shutdown().await;
         started.elapsed()
     };
     let (few, many) = (folded_after(1_000).await, folded_after(2_000).await);

@@ -31,7 +31,7 @@ async fn lake(tasks: usize) -> MemoryLake {
         committed(store.as_ref(), task(&format!("task {number}"))).await;
     }
     store.fold().await.unwrap();
-    Arc::into_inner(store).unwrap().close().await;
+    Arc::into_inner(store).unwrap().shutdown().await;
     root
 }
 
@@ -53,7 +53,7 @@ async fn add_task_and_fold(root: &LakeLocation, title: &str) -> (Vec<String>, Ve
         .collect();
     keys.sort();
     keys.dedup();
-    store.close().await;
+    store.shutdown().await;
     (titles(&state), keys)
 }
 
@@ -159,7 +159,7 @@ async fn a_damaged_file_is_rebuilt_by_the_next_fold_after_a_read() {
     committed(&store, json!([{"op": "create", "entity": "user", "fields": {"handle": "ana"}}]))
         .await;
     store.fold().await.unwrap();
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(run_doctor(&root, None).await.findings, []);
 }
 

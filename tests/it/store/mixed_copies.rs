@@ -18,7 +18,7 @@ use crate::support::{clock, random};
 async fn add_task_and_close(lake: &LakeLocation, title: &str) {
     let store = open(lake, clock(), 7).await.unwrap();
     let _ = committed(&store, task(title)).await;
-    store.close().await;
+    store.shutdown().await;
 }
 
 async fn put(from: &LakeLocation, to: &LakeLocation, path: &Path) {
@@ -87,7 +87,7 @@ async fn a_journal_that_continues_another_copy_is_refused() {
         DeltaStore::open_to_rebuild(&lake, Format::default(), clock(), random(8)).await.unwrap();
     store.rebuild(None).await.unwrap();
     assert_eq!(titles(&state(&store).await), ["first", "here 1", "here 2"]);
-    store.close().await;
+    store.shutdown().await;
     add_task_and_close(&lake, "here 3").await;
     assert_eq!(examine(&lake.store, "lake", &Format::default(), None).await.unwrap().findings, []);
 }
@@ -110,7 +110,7 @@ async fn an_open_writer_ignores_entries_of_another_copy() {
         other => panic!("{other:?}"),
     }
     assert!(store.maintain(Retention::default()).await.is_err());
-    store.close().await;
+    store.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,7 +125,7 @@ async fn mixed_entries_without_marks_are_found_by_their_rows() {
     // Opening the lake reads no row, and a rebuild from all rows is refused.
     let store = open(&lake, clock(), 7).await.unwrap();
     assert_names(&store.rebuild(None).await.map(drop).unwrap_err(), "journal, seq");
-    store.close().await;
+    store.shutdown().await;
     // The tables are empty, so all rows are read.
     for table in FoldedTable::all().map(FoldedTable::name) {
         for path in files(&lake, table, "").await {
@@ -147,7 +147,7 @@ async fn an_early_entry_of_another_copy_is_reported_instead_of_the_checkpoint() 
     }
     let store = open(&lake, clock(), 7).await.unwrap();
     store.maintain(Retention::default()).await.unwrap();
-    store.close().await;
+    store.shutdown().await;
     add_task_and_close(&lake, "here 4").await;
     assert!(!files(&lake, "journal/_delta_log", ".checkpoint.parquet").await.is_empty());
     add_task_and_close(&copy, "there 1").await;
@@ -164,7 +164,7 @@ async fn an_early_entry_of_another_copy_is_reported_instead_of_the_checkpoint() 
     assert_eq!(run_doctor_full(&lake).await.unwrap().findings, []);
     let store = open(&lake, clock(), 8).await.unwrap();
     assert_eq!(titles(&state(&store).await), ["first", "here 1", "here 2", "here 3", "here 4"]);
-    store.close().await;
+    store.shutdown().await;
 }
 
 /// If the entry itself is inconclusive, `doctor` advises to keep the side with the valid chain.
@@ -176,7 +176,7 @@ async fn doctor_never_advises_removing_a_valid_checkpoint() {
     }
     let store = open(&lake, clock(), 7).await.unwrap();
     store.maintain(Retention::default()).await.unwrap();
-    store.close().await;
+    store.shutdown().await;
     add_task_and_close(&copy, "there 1").await;
     strip_chain(&copy).await;
     let stray = files(&copy, "journal/_delta_log", ".json").await.pop().unwrap();

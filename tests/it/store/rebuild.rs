@@ -97,7 +97,7 @@ async fn an_outdated_table_is_read_from_the_journal_and_rebuilt_by_the_next_fold
     // A command that changes something also folds.
     let _ = committed(&fresh, task("one more")).await;
     let expected = records(state(&fresh).await.records());
-    fresh.close().await;
+    fresh.shutdown().await;
     assert_eq!(run_doctor(&root, None).await.findings, [], "{table}");
     assert_eq!(in_tables(&root).await, expected, "{table}");
     assert_eq!(version(&root, table).await, before + 1, "{table} was not rebuilt in one commit");
@@ -239,7 +239,7 @@ async fn a_table_with_a_damaged_log_is_rebuilt_and_keeps_its_history(
         "{table} {garbage:?} is not read from the journal"
     );
     fresh.fold().await.unwrap();
-    fresh.close().await;
+    fresh.shutdown().await;
     assert_eq!(in_tables(&root).await, expected, "{table} {garbage:?}");
     let extent = Extent { is_full: true, ..Extent::usual(None) };
     assert_eq!(

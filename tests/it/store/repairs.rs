@@ -54,7 +54,7 @@ async fn count_rows(lake: &LakeLocation, table: &str) -> usize {
             .await
             .unwrap(),
     );
-    store.close().await;
+    store.shutdown().await;
     rows.unwrap().1[0][0].parse().unwrap()
 }
 
@@ -66,7 +66,7 @@ async fn checkpointed() -> LakeLocation {
     store.maintain(Retention::default()).await.unwrap();
     let _ = committed(&store, task("after the checkpoints")).await;
     store.fold().await.unwrap();
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(run_doctor_full(&lake).await.unwrap().findings, []);
     lake
 }
@@ -200,7 +200,7 @@ async fn maintenance_rewrites_a_damaged_checkpoint() {
                 .maintain(Retention::default())
                 .await
                 .unwrap_or_else(|err| panic!("{name}: {err}"));
-            store.close().await;
+            store.shutdown().await;
             assert_eq!(run_doctor_full(&lake).await.unwrap().findings, [], "{name}");
         }
     }

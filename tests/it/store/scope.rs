@@ -340,7 +340,7 @@ async fn a_table_lost_while_the_store_is_open_is_rebuilt_on_close() {
         store.fold().await.unwrap();
         remove(&root, table).await;
         let _ = committed(&store, super::task("after")).await;
-        store.close().await;
+        store.shutdown().await;
         super::maintenance::sound(&root).await;
     }
 }

@@ -35,7 +35,7 @@ pub async fn advance_past_a_checkpoint(store: Arc<DeltaStore>, root: &LakeLocati
     for n in 0..105 {
         let _ = committed(store.as_ref(), task(&format!("{n:03}"))).await;
     }
-    Arc::into_inner(store).unwrap().close().await;
+    Arc::into_inner(store).unwrap().shutdown().await;
     let checkpoint = root.store.get(&Path::from("journal/_delta_log/_last_checkpoint")).await;
     assert!(checkpoint.is_ok(), "no checkpoint was written after a hundred commits");
     clean_up(root, 100).await;

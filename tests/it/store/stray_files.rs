@@ -75,7 +75,7 @@ async fn a_directory_at_the_next_log_entry_is_reported_without_hanging() {
         store.fold().await.unwrap();
         assert_eq!(run_doctor(&root).await, []);
     }
-    store.close().await;
+    store.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,7 +115,7 @@ async fn a_log_entry_far_ahead_is_reported_and_repairable() {
             let store = open(&damaged, clock(), 7).await.unwrap();
             let _ = committed(&store, task("after")).await;
             store.fold().await.unwrap();
-            store.close().await;
+            store.shutdown().await;
         }
     }
 }
@@ -150,7 +150,7 @@ async fn doctor_advises_moving_only_the_stray_file() {
         assert_eq!(run_doctor(&repaired).await, [], "{place}");
         let store = open(&repaired, clock(), 7).await.unwrap();
         assert!(state(&store).await.records().eq(before.records()), "{place}");
-        store.close().await;
+        store.shutdown().await;
     }
     // An entry with data files may have been a real one.
     let damaged = fork(&lake).await;

@@ -76,9 +76,7 @@ pub async fn small_lake() -> LakeLocation {
     let _ = committed(store.as_ref(), task("not folded")).await;
     let finished = store.finished();
     drop(store);
-    if let Some(finished) = finished {
-        finished.await.unwrap();
-    }
+    finished.await;
     root.unchecked("the tests damage copies of the lake")
 }
 
@@ -104,7 +102,7 @@ pub async fn backup(of: &LakeLocation) -> Result<LakeLocation, StoreError> {
     copy(of, &to, None, clock().as_ref(), random(5).as_ref()).await?;
     let store = open(&to, clock(), 6).await?;
     store.fold().await?;
-    store.close().await;
+    store.shutdown().await;
     Ok(to)
 }
 
@@ -130,15 +128,15 @@ pub async fn follow_advice(
         let store = store().await;
         store.rebuild(FoldedTable::at(table)).await.unwrap();
         store.fold().await.unwrap();
-        store.close().await;
+        store.shutdown().await;
     } else if advice.contains("lakeplan fold") {
         let store = store().await;
         store.fold().await.unwrap();
-        store.close().await;
+        store.shutdown().await;
     } else if advice.contains("lakeplan maintain") {
         let store = store().await;
         store.maintain(Retention::default()).await.unwrap();
-        store.close().await;
+        store.shutdown().await;
     } else if advice.contains("move the entries of the log up to its version out of the folder") {
         let version = |path: &str| path.rsplit('/').next()?.get(..20)?.parse::<u64>().ok();
         let last = version(place).unwrap();
@@ -251,14 +249,14 @@ async fn check_recovery(
         } else {
             CaseResult::Restored
         };
-        store.close().await;
+        store.shutdown().await;
         lake = follow_advice(lake, &advice, "journal", before).await;
         let store = open(&lake, clock(), 9).await.unwrap();
         outcome = commit(&store, set(&store, task("after")).await).await;
         assert!(matches!(outcome, Outcome::Committed { .. }), "{outcome:?}");
-        store.close().await;
+        store.shutdown().await;
     } else {
-        store.close().await;
+        store.shutdown().await;
     }
     let Outcome::Committed { seq, .. } = outcome else { panic!("{outcome:?}") };
     let store = open(&lake, clock(), 10).await.unwrap();
@@ -271,7 +269,7 @@ async fn check_recovery(
             .all(|(slot, record)| after.get(slot) == Some(record) || slot.contains("Project")),
         "a record is lost"
     );
-    store.close().await;
+    store.shutdown().await;
     for _ in 0..4 {
         let Some(finding) = run_doctor_full(&lake).await.unwrap().findings.into_iter().next()
         else {
@@ -286,7 +284,7 @@ async fn check_recovery(
     if has_views {
         views(&store, table, operations).await;
     }
-    store.close().await;
+    store.shutdown().await;
     assert_eq!(in_tables(&lake).await, after, "in the tables");
     assert_eq!(run_doctor_full(&lake).await.unwrap().findings, [], "after maintenance");
     let copied = backup(&lake).await.unwrap();
@@ -310,7 +308,7 @@ async fn try_reading(lake: &LakeLocation, expected: &Records) -> Result<(), Stor
     let store = open(lake, clock(), 7).await?;
     let found = store.snapshot(&lakeplan::store::Scope::All).await?.state;
     assert_eq!(&records(found.records()), expected, "the records of the lake have changed");
-    store.close().await;
+    store.shutdown().await;
     Ok(())
 }
 
@@ -364,7 +362,7 @@ async fn assert_delta_rs_agrees(lake: &LakeLocation) {
 async fn store_tables(lake: &LakeLocation) -> LakeTables {
     let store = open(lake, clock(), 13).await.unwrap();
     let tables = store.tables();
-    store.close().await;
+    store.shutdown().await;
     tables
 }
 
@@ -373,7 +371,7 @@ async fn the_lake_survives_every_foreign_operation_on_every_table() {
     let before = small_lake().await;
     let store = open(&before, clock(), 7).await.unwrap();
     let expected = records(state(&store).await.records());
-    store.close().await;
+    store.shutdown().await;
     let mut selection = Selection::from_variable("LAKEPLAN_TEST_OPERATIONS");
     let (mut failed, mut counts) = (Vec::new(), BTreeMap::<String, usize>::new());
     for table in LakeTables::names() {
