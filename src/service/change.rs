@@ -21,6 +21,10 @@ use crate::store::lake_state::ledger::{CLOCK_SKEW, CommittedSet, repeat};
 use crate::store::row::Stream;
 use crate::store::{Outcome, Scope, StoreError};
 
+/// Maximum number of attempts for a change that depends on a state that others may change
+/// concurrently.
+pub(super) const MAX_ATTEMPTS: usize = 5;
+
 /// A committed change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Committed {

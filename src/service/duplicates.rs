@@ -8,7 +8,8 @@
 
 use futures::TryStreamExt;
 
-use super::plan::{MAX_ATTEMPTS, PlanRequest, all_planned_from, source_name};
+use super::change::MAX_ATTEMPTS;
+use super::plan::{PlanRequest, all_planned_from, source_name};
 use super::{RequestContext, Service, ServiceError};
 use crate::domain::id::{EntityId, ProjectId};
 use crate::domain::patch::{Op, Patch, Source};

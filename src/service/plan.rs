@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::change::Committed;
+use super::change::{Committed, MAX_ATTEMPTS};
 use super::{RequestContext, Service, ServiceError, find};
 use crate::domain::apply::{Rejection, apply};
 use crate::domain::hint::Hint;
@@ -22,9 +22,6 @@ use crate::planning::valid_plan::ValidPlan;
 use crate::runtime::uuid_v7;
 use crate::store::Scope;
 use crate::store::event_tables::AGENT_LOGS;
-
-/// Maximum number of attempts to plan against a state that others change concurrently.
-pub(super) const MAX_ATTEMPTS: usize = 5;
 
 /// Description to plan.
 #[derive(Clone, Debug, Default)]
@@ -115,6 +112,25 @@ impl Service {
         self.preview_plan(request, &lake, plan, context).await
     }
 
+    /// Plans the stored description again. `None` if its plan is invalid: an earlier version may have
+    /// accepted it, and it must not keep a new text from being planned.
+    async fn planned_before(
+        &self,
+        lake: &State,
+        text: &str,
+    ) -> Result<Option<ValidPlan>, ServiceError> {
+        match self.planned(lake, text).await {
+            Err(ServiceError::InvalidPlan { problems, .. }) => {
+                tracing::warn!(
+                    ?problems,
+                    "the stored description has no valid plan, so the changes that people made to its tasks are recognized less exactly"
+                );
+                Ok(None)
+            }
+            planned => planned.map(Some),
+        }
+    }
+
     /// Asks the planner for a plan and checks it.
     async fn planned(&self, lake: &State, text: &str) -> Result<ValidPlan, ServiceError> {
         let options = Options {
@@ -158,7 +174,7 @@ impl Service {
         })?;
         let previous = match kept.and_then(|project| project.description.as_ref()) {
             Some(text) if self.planner.is_repeatable() => {
-                Some(self.planned(lake, text.as_str()).await?)
+                self.planned_before(lake, text.as_str()).await?
             }
             _ => None,
         };

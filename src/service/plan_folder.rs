@@ -8,6 +8,7 @@ use super::plan::{PlanRequest, PlanStatus, Preview};
 use super::{RequestContext, Service, ServiceError};
 use crate::domain::record::Entity;
 use crate::domain::state::ProjectState;
+use crate::planning::planner::PlannerError;
 use crate::planning::replan::report::Mark;
 
 /// Results for all descriptions of a folder.
@@ -91,6 +92,11 @@ impl Service {
                 err @ (ServiceError::Refused(_)
                 | ServiceError::Conflicted { .. }
                 | ServiceError::Input { .. }
+                | ServiceError::Parameter { .. }
+                | ServiceError::InvalidPlan { .. }
+                | ServiceError::Planner(
+                    PlannerError::Refused { .. } | PlannerError::NoPlan { .. },
+                )
                 | ServiceError::NotFound { .. }),
             ) => (String::new(), FileOutcome::Failed(err)),
             done => done?,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use serde::Serialize;
 
-use super::change::Committed;
+use super::change::{Committed, MAX_ATTEMPTS};
 use super::{RequestContext, Service, ServiceError, find};
 use crate::domain::id::EntityId;
 use crate::domain::key::TaskKey;
@@ -18,10 +20,6 @@ use crate::domain::violation::Violation;
 use crate::planning::merge::merge;
 use crate::planning::split::{Part, split};
 use crate::store::Scope;
-
-/// Maximum number of attempts for a change that depends on a value that others may change
-/// concurrently.
-const MAX_ATTEMPTS: usize = 5;
 
 /// A completed task, and what remains to be completed.
 #[derive(Clone, Debug, Serialize)]
@@ -75,10 +73,11 @@ impl Service {
             let open: Vec<&Arc<Task>> =
                 project.descendants(found.id).into_iter().filter(|part| is_open(part)).collect();
             let completed = |patch: Patch| patch.with("status", TaskStatus::Completed.json());
-            let own = spent.map_or_else(|| update(found), |spent| spending(found, spent).0);
+            let own = spent.map_or_else(|| update_live(found), |spent| spending(found, spent).0);
             // A subtask that someone else closes concurrently keeps that status.
-            let part =
-                |part: &&Arc<Task>| completed(update(part).expecting("status", part.status.json()));
+            let part = |part: &&Arc<Task>| {
+                completed(update_live(part).expecting("status", part.status.json()))
+            };
             let parts = open.iter().filter(|_| with_parts).map(part);
             let patches = std::iter::once(completed(own)).chain(parts).collect();
             tries += 1;
@@ -187,6 +186,11 @@ fn one(violation: Violation) -> ServiceError {
     ServiceError::Refused(vec![violation])
 }
 
+/// Returns a patch without values for a task that must still be live.
+fn update_live(task: &Task) -> Patch {
+    update(task).expecting("deleted_at", Value::Null)
+}
+
 fn update(task: &Task) -> Patch {
     Patch::new(Op::Update, Entity::Task, task.id.uuid(), Some(task.project_id))
 }
@@ -194,7 +198,7 @@ fn update(task: &Task) -> Patch {
 /// Returns the patch that adds minutes to a task's spent time, and the new total.
 fn spending(task: &Task, minutes: Minutes) -> (Patch, Minutes) {
     let spent = task.actual_minutes.unwrap_or_default().saturating_add(minutes);
-    let patch = update(task)
+    let patch = update_live(task)
         .with("actual_minutes", spent.json())
         .expecting("actual_minutes", task.actual_minutes.json());
     (patch, spent)

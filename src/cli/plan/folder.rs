@@ -40,15 +40,20 @@ pub async fn run(folder: &str, writes: bool, context: &Context) -> Result<Reply,
         let planned = app.service.plan_file(name, text, writes, &request_by(&app)).await?;
         files.push(planned.map_failure(|err| Failure::of(&err)));
     }
-    app.close().await;
+    app.shutdown().await;
     reply(&PlannedFolder { folder: folder.to_owned(), applied: writes, files })
 }
 
 impl Failure {
     fn of(err: &ServiceError) -> Self {
+        let joined = |parts: Vec<String>| parts.join("; ");
         let message = match err {
             ServiceError::Refused(violations) => {
-                violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                joined(violations.iter().map(ToString::to_string).collect())
+            }
+            ServiceError::InvalidPlan { problems, .. } => {
+                let problems = problems.iter().map(ToString::to_string);
+                joined(std::iter::once(service_message(err)).chain(problems).collect())
             }
             err => service_message(err),
         };

@@ -58,14 +58,19 @@ pub(super) fn find(draft: &Draft, keywords: &Keywords) -> Dependencies {
     collector.order_notes();
     collector.sequences();
     let mut found = collector.found;
-    let mut seen = BTreeSet::new();
-    found.links.retain(|link| link.from != link.to && seen.insert((link.from, link.to)));
+    found.keep_first_links();
     let mut seen = BTreeSet::new();
     found.open.retain(|open| seen.insert((open.from, open.text.to_lowercase())));
     found
 }
 
 impl Dependencies {
+    /// Drops links of a row to itself, and repeated links.
+    fn keep_first_links(&mut self) {
+        let mut seen = BTreeSet::new();
+        self.links.retain(|link| link.from != link.to && seen.insert((link.from, link.to)));
+    }
+
     /// Keeps the dependencies between kept rows and converts them to the new indices. The successor
     /// of a removed row in a sequence follows its predecessor instead.
     pub(super) fn restrict_to(mut self, kept: &[Option<usize>]) -> Self {
@@ -93,6 +98,8 @@ impl Dependencies {
         let renumbered =
             |link: Link| Some(Link { from: kept[link.from]?, to: kept[link.to]?, ..link });
         self.links = self.links.into_iter().filter_map(renumbered).collect();
+        // A bridge may repeat a stated link.
+        self.keep_first_links();
         let renumbered = |open: Open| {
             Some(Open {
                 from: kept[open.from]?,

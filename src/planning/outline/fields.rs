@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::draft::{Mention, Row};
-use super::keywords::{Attribute, Keywords, normalised};
+use super::keywords::{Attribute, Keywords, normalized};
 use super::{dates, durations};
 use crate::planning::plan::Progress;
 use crate::planning::planner::Options;
@@ -46,7 +46,7 @@ pub(super) fn apply(
             }
         }
         Attribute::Status => {
-            let words = normalised(value);
+            let words = normalized(value);
             let is_ticked = value.starts_with(|c: char| keywords.status.done_marks.contains(&c));
             let standing = if is_ticked {
                 Some(Progress::Done)

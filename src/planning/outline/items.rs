@@ -9,7 +9,7 @@ use regex::Regex;
 
 use super::dates;
 use super::head::Head;
-use super::keywords::{Keywords, normalised, pattern};
+use super::keywords::{Keywords, normalized, pattern};
 use super::notes;
 use super::titles::{is_picture, title, without_lead_in};
 use super::units::{NUMBERING, Unit, UnitClass};
@@ -101,7 +101,7 @@ pub(super) fn head(
     let (title, shortened) = title(&rest, strong);
     head.shortened = shortened;
     head.title = title;
-    let words = normalised(&head.title);
+    let words = normalized(&head.title);
     if keywords.durations.horizons.iter().any(|horizon| words.contains(horizon.as_str())) {
         head.stated = None;
     }

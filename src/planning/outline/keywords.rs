@@ -179,7 +179,7 @@ impl Keywords {
 
     /// Returns the role of the heading; `inside_task` prefers roles of a task's parts.
     pub(super) fn heading(&self, heading: &str, inside_task: bool) -> Option<HeadingRole> {
-        let heading = normalised(heading);
+        let heading = normalized(heading);
         let is_part = |role: HeadingRole| {
             matches!(role, HeadingRole::Criteria | HeadingRole::Detail | HeadingRole::Children)
         };
@@ -201,7 +201,7 @@ impl Keywords {
     }
 
     pub(super) fn attribute(&self, label: &str) -> Option<Attribute> {
-        let label = normalised(label);
+        let label = normalized(label);
         let lists = [
             (&self.attributes.estimate, Attribute::Estimate),
             (&self.attributes.depends, Attribute::Depends),
@@ -219,7 +219,7 @@ impl Keywords {
     }
 
     pub(super) fn priority(&self, text: &str) -> Option<Priority> {
-        let text = normalised(text);
+        let text = normalized(text);
         let first = text.split(' ').next().unwrap_or_default();
         let says = |words: &[String]| words.iter().any(|word| *word == text || word == first);
         let words = &self.priority;
@@ -236,7 +236,7 @@ impl Keywords {
 
     /// Whether the text is exactly the heading of a known section.
     pub(super) fn is_exact(&self, heading: &str) -> bool {
-        let heading = normalised(heading);
+        let heading = normalized(heading);
         self.patterns
             .iter()
             .any(|pattern| !pattern.open_start && !pattern.open_end && pattern.words == heading)
@@ -251,7 +251,7 @@ impl Keywords {
     /// Whether the heading only introduces work ("Roadmap", "Tasks") and is not work itself.
     pub(super) fn is_container(&self, heading: &str) -> bool {
         let outside = heading.split('(').next().unwrap_or(heading);
-        let heading = normalised(outside);
+        let heading = normalized(outside);
         self.patterns.iter().any(|pattern| {
             let names_work = matches!(pattern.role, HeadingRole::Work(_) | HeadingRole::Children);
             names_work
@@ -264,7 +264,7 @@ impl Keywords {
 
     /// Whether a field states that it has no value: "none", "n/a", "-".
     pub(super) fn is_empty_value(&self, text: &str) -> bool {
-        let text = normalised(text);
+        let text = normalized(text);
         text.is_empty() || self.attributes.nothing.contains(&text)
     }
 
@@ -371,7 +371,7 @@ impl HeadingPattern {
 }
 
 /// Returns the text in lower case, with single spaces and without leading numbering.
-pub(super) fn normalised(text: &str) -> String {
+pub(super) fn normalized(text: &str) -> String {
     let words: Vec<String> = crate::text::stem::words(text).collect();
     let numbering = words.iter().take_while(|word| word.chars().all(char::is_numeric)).count();
     let start = if numbering == words.len() { 0 } else { numbering };

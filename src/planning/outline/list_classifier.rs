@@ -2,7 +2,7 @@
 
 use super::blocks::{Block, Item, Line};
 use super::items;
-use super::keywords::{Keywords, normalised};
+use super::keywords::{Keywords, normalized};
 use super::requirements::has_modal;
 use super::units::Unit;
 use crate::planning::planner::Options;
@@ -125,7 +125,7 @@ fn has_mark(keywords: &Keywords, text: &str) -> bool {
 /// Whether a text starts with a verb: "Build the thing", "**Build** the thing", "We will build the
 /// thing".
 pub(super) fn starts_with_verb(keywords: &Keywords, text: &str) -> bool {
-    let words = normalised(text);
+    let words = normalized(text);
     let rest = keywords
         .statements
         .commitments
@@ -149,7 +149,7 @@ pub(super) fn starts_with_verb(keywords: &Keywords, text: &str) -> bool {
 /// Whether a text names an action: "Invoice export implementation", "Testing of exports".
 fn names_action(keywords: &Keywords, text: &str) -> bool {
     let plain = text.split(['(', ':', ',']).next().unwrap_or(text);
-    let words = normalised(plain);
+    let words = normalized(plain);
     let mut words = words.split(' ').peekable();
     if words.peek().is_none() || plain.split_whitespace().count() > 12 {
         return false;
@@ -167,7 +167,7 @@ pub(super) fn is_field(keywords: &Keywords, line: &Line) -> bool {
     let Some((label, value)) = label_and_value(line) else {
         return false;
     };
-    let label = normalised(label);
+    let label = normalized(label);
     !value.is_empty()
         && (keywords.attribute(&label).is_some() || keywords.statements.attributes.contains(&label))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::blocks::{Block, Item, Line};
 use super::draft::{Mention, Row};
 use super::items;
-use super::keywords::{HeadingRole, Rank, normalised};
+use super::keywords::{HeadingRole, Rank, normalized};
 use super::lines::{is_placeholder, item_line};
 use super::list_classifier::{Evidence, is_field, label_and_value, starts_with_verb};
 use super::walker::{WalkContext, Walker};
@@ -241,7 +241,7 @@ impl Walker<'_> {
 
     fn is_detail_label(&self, line: &Line) -> bool {
         label_and_value(line).is_some_and(|(label, _)| {
-            self.keywords.statements.attributes.contains(&normalised(label))
+            self.keywords.statements.attributes.contains(&normalized(label))
         })
     }
 }

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::dates::{self, Window};
 use super::durations;
 use super::head::Head;
-use super::keywords::{Keywords, normalised, pattern};
+use super::keywords::{Keywords, normalized, pattern};
 use super::titles::{is_picture, without_code};
 use crate::planning::plan::Progress;
 use crate::planning::planner::Options;
@@ -211,7 +211,7 @@ fn calls_off(keywords: &Keywords, text: &str, head: &mut Head) -> bool {
 
 /// Returns the words of a status without its label: "status: in progress".
 fn state_words(text: &str) -> String {
-    let words = normalised(text);
+    let words = normalized(text);
     words.strip_prefix("status ").map(str::to_owned).unwrap_or(words)
 }
 
@@ -229,7 +229,7 @@ fn note(keywords: &Keywords, options: Options, text: &str, head: &mut Head) -> b
     {
         return true;
     }
-    let words = normalised(bare);
+    let words = normalized(bare);
     if let Some(standing) = keywords.status.standing(&state_words(bare)) {
         head.reaches(standing);
         return true;
@@ -329,7 +329,7 @@ fn shouted_status(keywords: &Keywords, text: &str, head: &mut Head) -> Option<us
         {
             return None;
         }
-        let shouted = normalised(shout);
+        let shouted = normalized(shout);
         match keywords.status.standing(&shouted) {
             Some(standing) => head.reaches(standing),
             None if keywords.status.open.contains(&shouted) => head.has_mark = true,

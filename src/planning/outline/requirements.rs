@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::draft::Draft;
-use super::keywords::{Keywords, normalised, pattern};
+use super::keywords::{Keywords, normalized, pattern};
 use crate::planning::plan::SkipReason;
 use crate::text::stem::content_words;
 
@@ -24,7 +24,7 @@ const MAX_ROWS: usize = 3;
 
 /// Whether the sentence says that something must be so.
 pub(super) fn has_modal(keywords: &Keywords, text: &str) -> bool {
-    let padded = format!(" {} ", normalised(text));
+    let padded = format!(" {} ", normalized(text));
     let asks = text.trim_end().ends_with('?');
     !asks && keywords.statements.modals.iter().any(|modal| padded.contains(&format!(" {modal} ")))
 }

@@ -1,7 +1,7 @@
 //! Classifies each section: a row, parts of a row, statements, or no work.
 
 use super::blocks::Block;
-use super::keywords::{Attribute, HeadingRole, Rank, normalised};
+use super::keywords::{Attribute, HeadingRole, Rank, normalized};
 use super::lines::first_word;
 use super::list_classifier::{Evidence, label_and_value};
 use super::requirements::may_contain_requirements;
@@ -227,7 +227,7 @@ impl Walker<'_> {
     }
 
     pub(super) fn says_steps(&self, text: &str) -> bool {
-        let text = normalised(text);
+        let text = normalized(text);
         let padded = format!(" {text} ");
         self.keywords.dependencies.steps.iter().any(|cue| padded.contains(&format!(" {cue} ")))
     }

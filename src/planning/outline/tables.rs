@@ -4,7 +4,7 @@ use super::blocks::Row as TableRow;
 use super::dates;
 use super::draft::Row;
 use super::items;
-use super::keywords::{Attribute, Rank, normalised};
+use super::keywords::{Attribute, Rank, normalized};
 use super::titles;
 use super::units::Unit;
 use super::walker::{WalkContext, Walker};
@@ -42,7 +42,7 @@ pub(super) fn read(
         let is_total = |at: usize| {
             row.cells
                 .get(at)
-                .is_some_and(|cell| walker.keywords.columns.total.contains(&normalised(cell)))
+                .is_some_and(|cell| walker.keywords.columns.total.contains(&normalized(cell)))
         };
         if is_total(0) || is_total(title) {
             continue;
@@ -57,7 +57,7 @@ fn column(walker: &Walker<'_>, name: &str) -> Column {
     if keywords.columns.number.iter().any(|number| number == name.trim()) {
         return Column::Number;
     }
-    let name = normalised(name.split('(').next().unwrap_or(name));
+    let name = normalized(name.split('(').next().unwrap_or(name));
     if keywords.columns.title.contains(&name) {
         Column::Title
     } else if keywords.columns.number.contains(&name) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::blocks::{Block, Line};
 use super::front_matter::FrontMatter;
 use super::items;
-use super::keywords::{HeadingRole, Keywords, normalised};
+use super::keywords::{HeadingRole, Keywords, normalized};
 use super::list_classifier::label_and_value;
 use super::sections::Section;
 use super::titles::{self, clean, first_sentence};
@@ -91,7 +91,7 @@ fn without_status(keywords: &Keywords, text: &str) -> String {
 fn labelled(keywords: &Keywords, root: &Section) -> Option<(String, Range<usize>)> {
     const NEAR: usize = 120;
     const MAX_CHARS: usize = 200;
-    let is_label = |text: &str| keywords.statements.title_labels.contains(&normalised(text));
+    let is_label = |text: &str| keywords.statements.title_labels.contains(&normalized(text));
     let mut lines = Vec::new();
     collect_lines(root, NEAR, &mut lines);
     lines.iter().enumerate().find_map(|(at, line)| {

@@ -31,9 +31,9 @@ pub(super) struct MergeBase {
     pub title: Option<String>,
     /// Planned tasks, including deleted ones.
     pub tasks: BTreeMap<TaskId, TaskBase>,
-    /// Number of rows with a normalised title on a line.
+    /// Number of rows with a normalized title on a line.
     pub rows: BTreeMap<(String, Option<u32>), usize>,
-    /// Normalised texts of the requirements.
+    /// Normalized texts of the requirements.
     pub requirements: BTreeSet<String>,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn status_of(standing: Progress) -> Option<TaskStatus> {
     }
 }
 
-/// Normalises a text for comparison: case and spacing are ignored.
+/// Normalizes a text for comparison: case and spacing are ignored.
 pub(super) fn normal(text: &str) -> String {
     text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }

@@ -364,3 +364,11 @@ async fn the_planner_is_asked_once_and_named_in_the_log() {
     assert_eq!(store.head().await.unwrap().seq, head.seq);
     assert_eq!(agent_logs(&late, &store).await.len(), 2);
 }
+
+/// The bridge over a canceled step repeats a link that the text states.
+#[test]
+fn a_link_that_bridges_a_canceled_step_is_kept_once() {
+    let text = "# Port\n\n## Steps\n\n1. [ ] Lay the stones (1 day)\n2. [-] Buy the crane\n3. [ ] Ship the boxes (1 day), depends on \"Lay the stones\"\n";
+    let preview = PlanFixture::new().plan(text);
+    assert_eq!(preview.plan.links.len(), 1, "{:?}", preview.plan.links);
+}

@@ -8,6 +8,7 @@
 mod actions;
 mod chain;
 mod json;
+mod plan;
 mod references;
 mod undo;
 mod values;
