@@ -9,7 +9,7 @@ from selenium import webdriver
 
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
     --disable-component-update --disable-sync --hide-scrollbars --force-device-scale-factor=1 --host-resolver-rules=MAP*~NOTFOUND"""
-LOCAL = ("file:", "data:", "blob:", "about:", "chrome:")
+LOCAL = ("file:", "data:", "blob:", "about:", "chrome:", "chrome-untrusted:")
 
 
 class Browser:
