@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use serde::Serialize;
+use serde_json::Value;
 
 use super::change::{Committed, MAX_ATTEMPTS};
 use super::{RequestContext, Service, ServiceError, find};

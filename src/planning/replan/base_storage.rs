@@ -112,7 +112,7 @@ pub(super) fn write_title(title: &str, project: Option<&Project>, fields: &mut F
     fields.insert(FIELD.to_owned(), metadata.json());
 }
 
-/// Whether a field stores the base and a person's data side by side. `holds_more` tells them apart.
+/// Whether a field stores the base and a person's data side by side. `holds_more` distinguishes them.
 pub(super) fn is_shared(field: &str) -> bool {
     field == FIELD
 }
