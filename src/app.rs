@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::analytics::ReferencedTables;
 use crate::analytics::warehouse::Warehouse;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, SectionSpec};
 use crate::domain::any_record::RecordKey;
 use crate::domain::hint::LakeHint;
 use crate::domain::patch::Source;
@@ -32,6 +32,9 @@ use crate::store::{
     Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Scope, Store,
     StoreError,
 };
+
+/// Sections of the settings that modules declare.
+pub const SECTIONS: &[SectionSpec] = &[];
 
 /// An open lake and its services.
 pub struct App {

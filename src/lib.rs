@@ -9,7 +9,8 @@
 //! | domain | - |
 //! | text | domain |
 //! | planning | domain, text |
-//! | net, runtime, config | domain |
+//! | net, runtime | domain |
+//! | config | domain, text |
 //! | store, exchange | domain, text, net, runtime, config |
 //! | analytics | domain, text, net, store |
 //! | service | all of the above |

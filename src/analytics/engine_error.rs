@@ -2,7 +2,6 @@
 
 use deltalake::arrow::error::ArrowError;
 use deltalake::datafusion::common::SchemaError;
-use deltalake::datafusion::common::utils::datafusion_strsim::levenshtein;
 use deltalake::datafusion::error::DataFusionError;
 use deltalake::parquet::errors::ParquetError;
 
@@ -10,6 +9,7 @@ use super::AnalyticsError;
 use super::repeated::TooWide;
 use super::result_limit::ResultTooLarge;
 use crate::store::StoreError;
+use crate::text::nearest::nearest;
 
 /// Maximum number of characters that an error repeats from a query.
 const MAX_REPEATED_CHARS: usize = 300;
@@ -43,13 +43,14 @@ pub fn to_analytics_error(err: DataFusionError, tables: &[String], memory: u64) 
         DataFusionError::SchemaError(cause, _) => match cause.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => AnalyticsError::UnknownColumn {
                 name: truncate(&field.flat_name()),
-                nearest: nearest(&field.name, valid_fields.iter().map(|field| field.name.as_str())),
+                nearest: nearest(&field.name, valid_fields.iter().map(|field| field.name.as_str()))
+                    .map(str::to_owned),
             },
             _ => AnalyticsError::Sql(without_error_kinds(&err.strip_backtrace())),
         },
         DataFusionError::Plan(text) => match (unknown_table(text), unsupported_statement(text)) {
             (Some(name), _) => {
-                let nearest = nearest(name, tables.iter().map(String::as_str));
+                let nearest = nearest(name, tables.iter().map(String::as_str)).map(str::to_owned);
                 AnalyticsError::UnknownTable { name: truncate(name), nearest }
             }
             (_, Some(what)) => AnalyticsError::Writes { what: truncate(what) },
@@ -82,13 +83,6 @@ fn unknown_table(text: &str) -> Option<&str> {
 fn unsupported_statement(text: &str) -> Option<&str> {
     let kinds = ["DDL not supported: ", "DML not supported: ", "Statement not supported: "];
     kinds.iter().find_map(|kind| text.lines().next()?.split_once(kind)).map(|(_, what)| what)
-}
-
-/// Returns the name that the user probably meant, which is a small edit distance away.
-fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
-    let name = name.to_lowercase();
-    let near = names.map(|other| (levenshtein(&name, other), other)).min()?;
-    (near.0 <= name.chars().count().div_ceil(2).min(4)).then(|| near.1.to_owned())
 }
 
 /// Returns the engine's message without its error kinds as prefixes.

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::reply::table;
 use super::{CliError, Context, Reply};
-use crate::config::{Config, Setting};
+use crate::app::SECTIONS;
+use crate::config::{Config, DEFAULTS, SectionSpec};
 use crate::text::masked::masked;
 
 /// Show the active settings and their sources.
@@ -33,7 +36,9 @@ impl Args {
 }
 
 pub fn defaults() -> Reply {
-    Reply::new(json!({"defaults": crate::config::DEFAULTS}), crate::config::DEFAULTS)
+    let sections = SECTIONS.iter().map(SectionSpec::defaults);
+    let defaults = [DEFAULTS].into_iter().chain(sections).collect::<Vec<_>>().join("\n");
+    Reply::new(json!({"defaults": defaults}), defaults)
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
@@ -62,11 +67,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
                 ("target", config.target.as_ref()),
                 ("query_memory", Some(&config.query_memory)),
             ];
-            let rows = settings.iter().filter_map(|(name, setting)| {
-                setting.map(|setting| {
-                    vec![(*name).to_owned(), setting.value.clone(), setting.origin.clone()]
-                })
+            let own = settings
+                .into_iter()
+                .filter_map(|(name, setting)| Some((name.to_owned(), setting?)));
+            let of_sections = config.sections.iter().flat_map(|(section, settings)| {
+                settings.iter().map(move |(key, setting)| (format!("{section}.{key}"), setting))
             });
+            let rows = own
+                .chain(of_sections)
+                .map(|(name, setting)| vec![name, setting.value.clone(), setting.origin.clone()]);
             Reply::new(json!(config), table(&["setting", "value", "from"], rows))
         }
     })
@@ -75,16 +84,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
 /// Prepares the settings for display: masks credentials in an address, which may contain some
 /// before it is opened and refused.
 fn shown(config: &Config) -> Config {
-    let shown = |setting: &Setting| Setting {
-        value: masked(&setting.value).into_owned(),
-        origin: setting.origin.clone(),
-    };
-    Config {
-        lake: shown(&config.lake),
-        actor: shown(&config.actor),
-        output: shown(&config.output),
-        target: config.target.as_ref().map(shown),
-        query_memory: shown(&config.query_memory),
-        ..config.clone()
+    let mut shown = config.clone();
+    let own = [&mut shown.lake, &mut shown.actor, &mut shown.output, &mut shown.query_memory];
+    let of_sections = shown.sections.values_mut().flat_map(BTreeMap::values_mut);
+    for setting in own.into_iter().chain(shown.target.as_mut()).chain(of_sections) {
+        setting.value = masked(&setting.value).into_owned();
     }
+    shown
 }

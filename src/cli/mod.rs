@@ -52,7 +52,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use chrono::Datelike;
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, Flags};
+use crate::app::SECTIONS;
+use crate::config::{Config, ConfigError, Flags, ProcessEnvironment};
 use crate::domain::time::{Instant, rfc3339};
 use crate::runtime::{Clock, SystemClock};
 use crate::store::Head;
@@ -254,7 +255,7 @@ async fn answer(
         },
         file: cli.global.config,
     };
-    let config = match Config::load(&flags, crate::config::read_variable) {
+    let config = match Config::load(&flags, &ProcessEnvironment, SECTIONS) {
         Ok(config) => config,
         // The defaults stay available to users with a broken configuration file.
         Err(_)

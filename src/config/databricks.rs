@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::{ConfigError, NotUtf8};
+use super::environment::{Environment, NotUtf8};
+use super::error::ConfigError;
 use crate::domain::secret::{Credentials, Secret};
 
 /// Workspace settings from the environment.
@@ -17,11 +18,9 @@ pub struct Databricks {
 }
 
 impl Databricks {
-    pub(super) fn read(
-        env: impl Fn(&str) -> Result<Option<String>, NotUtf8>,
-    ) -> Result<Self, NotUtf8> {
+    pub(super) fn read(env: &impl Environment) -> Result<Self, NotUtf8> {
         let body = |name: &str| {
-            let value = env(name)?.map(|value| value.trim().to_owned());
+            let value = env.get(name)?.map(|value| value.trim().to_owned());
             Ok::<_, NotUtf8>(value.filter(|value| !value.is_empty()))
         };
         Ok(Self {
@@ -66,13 +65,11 @@ impl Databricks {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::variables;
     use super::*;
 
     fn read(env: &[(&str, &str)]) -> Databricks {
-        Databricks::read(|name| {
-            Ok(env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-        })
-        .unwrap()
+        Databricks::read(&variables(env)).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reads the process environment, whose values may not be valid UTF-8.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -28,6 +29,40 @@ impl NotUtf8 {
 
     pub fn hint(&self) -> Hint {
         format!("set {} to a value in UTF-8, or unset it", self.name).into()
+    }
+}
+
+/// Environment variables.
+pub trait Environment {
+    /// Returns a variable, which must be valid UTF-8.
+    fn get(&self, name: &str) -> Result<Option<String>, NotUtf8>;
+
+    /// Returns the names of all variables.
+    fn names(&self) -> Vec<String>;
+}
+
+/// Environment of this process.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    fn get(&self, name: &str) -> Result<Option<String>, NotUtf8> {
+        read_variable(name)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+    fn names(&self) -> Vec<String> {
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+    }
+}
+
+impl Environment for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Result<Option<String>, NotUtf8> {
+        Ok(self.get(name).cloned())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.keys().cloned().collect()
     }
 }
 

@@ -16,6 +16,16 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: {message}")]
     Malformed { path: PathBuf, message: String },
+    #[error(
+        "{origin}: there is no setting {name}{}; the settings are {}",
+        nearest.as_ref().map(|nearest| format!(" (did you mean {nearest}?)")).unwrap_or_default(),
+        known.join(", ")
+    )]
+    UnknownSetting { origin: String, name: String, nearest: Option<String>, known: Vec<String> },
+    #[error("{origin}: {key} is not valid: {message}")]
+    InvalidSetting { origin: String, key: String, message: String },
+    #[error("{key} has no value, and no default")]
+    MissingSetting { key: String },
     #[error("{origin} names the target {target}, but {path} has no section [target.{target}]")]
     NoSection { origin: String, target: String, path: PathBuf },
     #[error("{origin}: {value:?} is not a valid {what}; the values are {known}", known = known.join(", "))]
@@ -51,6 +61,9 @@ impl ConfigError {
             Self::NotUtf8(_)
             | Self::Unreadable { .. }
             | Self::Malformed { .. }
+            | Self::UnknownSetting { .. }
+            | Self::InvalidSetting { .. }
+            | Self::MissingSetting { .. }
             | Self::NoSection { .. }
             | Self::UnknownValue { .. }
             | Self::InvalidSize { .. }
@@ -73,11 +86,16 @@ impl ConfigError {
                 "set DATABRICKS_TOKEN, or DATABRICKS_TOKEN_FILE, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET of a service principal",
             ),
             Self::Unreadable { .. } => Hint::OtherConfigFile,
-            Self::Malformed { .. } | Self::NoSection { .. } => Hint::ListSettings,
+            Self::Malformed { .. }
+            | Self::NoSection { .. }
+            | Self::UnknownSetting { .. }
+            | Self::MissingSetting { .. } => Hint::ListSettings,
             Self::IncompleteCredentials { .. } => Hint::advice(
                 "a service principal needs both; the workspace's Settings, Identity and access, has them",
             ),
-            Self::UnknownValue { origin, .. } | Self::InvalidSize { origin, .. } => {
+            Self::UnknownValue { origin, .. }
+            | Self::InvalidSize { origin, .. }
+            | Self::InvalidSetting { origin, .. } => {
                 format!("the value comes from {origin}: change or remove it there").into()
             }
             Self::InvalidSecretReference { .. } => Hint::ListSecretSettings,

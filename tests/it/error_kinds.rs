@@ -67,6 +67,18 @@ fn config_errors() -> Vec<ConfigError> {
         ConfigError::NotUtf8(not_utf8()),
         ConfigError::Unreadable { path: path(), source: io_error() },
         ConfigError::Malformed { path: path(), message: text("line 1") },
+        ConfigError::UnknownSetting {
+            origin: origin(),
+            name: text("lakee"),
+            nearest: Some(text("lake")),
+            known: vec![text("lake")],
+        },
+        ConfigError::InvalidSetting {
+            origin: origin(),
+            key: text("lake"),
+            message: text("must be a string"),
+        },
+        ConfigError::MissingSetting { key: text("lake") },
         ConfigError::NoSection { origin: origin(), target: text("dev"), path: path() },
         ConfigError::UnknownValue {
             origin: origin(),

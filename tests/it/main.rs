@@ -14,6 +14,7 @@ mod circles;
 mod cli;
 mod clouds;
 mod command_names;
+mod config;
 mod corpora;
 mod crash;
 mod databricks;

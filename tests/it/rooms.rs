@@ -12,7 +12,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("planning", &["domain", "text"]),
     ("net", &["domain"]),
     ("runtime", &["domain"]),
-    ("config", &["domain"]),
+    ("config", &["domain", "text"]),
     ("store", &["domain", "text", "net", "runtime", "config"]),
     ("exchange", &["domain", "text", "net", "runtime", "config"]),
     ("analytics", &["domain", "text", "net", "store"]),
@@ -75,6 +75,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["net"]),
     ("tokio", &["net", "store", "analytics", "service", "cli"]),
     ("rand", &["runtime"]),
+    ("figment2", &["config"]),
     ("toml", &["config", "planning"]),
     ("pulldown_cmark", &["planning", "text"]),
 ];
