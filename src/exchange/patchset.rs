@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::{Op, Patch, PatchSet, Placement};
 use crate::domain::record::{Entity, Fields};
-use crate::domain::value::{FieldValue, Kind, LongText, Name};
+use crate::domain::value::{FieldValue, Kind, LongText, Name, invalid_enum_value};
 use crate::domain::violation::{Rule, Violation};
 
 /// Patch set with unresolved references.
@@ -241,7 +241,7 @@ impl Reader {
             return Err(self.err("patch", "must be a JSON object with op and entity"));
         };
         self.known_keys(object, &["op", "entity", "id", "fields", "place", "expect"], "patch");
-        let op: Result<Op, Misread> = self.required(object, "op");
+        let op = self.op(object);
         let entity: Result<Entity, Misread> = self.required(object, "entity");
         let id = match object.get("id") {
             None | Some(Value::Null) => None,
@@ -255,6 +255,21 @@ impl Reader {
         let expect = self.object(object, "expect");
         let place = object.get("place").and_then(|place| self.place(place));
         Ok(RawPatch { op: op?, entity: entity?, id, fields, place, expect })
+    }
+
+    /// Reads the operation. An error does not offer `erase`, which no request can contain.
+    fn op(&mut self, object: &Map<String, Value>) -> Result<Op, Misread> {
+        let op: Option<Op> =
+            object.get("op").and_then(Value::as_str).and_then(|name| name.parse().ok());
+        match (op, object.get("op")) {
+            (Some(op), _) => Ok(op),
+            (None, Some(value)) if !value.is_null() => {
+                let all = Op::ALL.iter().filter(|op| **op != Op::Erase);
+                let names: Vec<&str> = all.map(|op| op.as_str()).collect();
+                Err(self.err("op", invalid_enum_value(&names, value).0))
+            }
+            (None, _) => Err(self.err("op", "must be given")),
+        }
     }
 
     fn place(&mut self, value: &Value) -> Option<RawPlacement> {
@@ -347,6 +362,8 @@ mod tests {
                 (2, Some("place"))
             ]
         );
+        let op = violations.iter().find(|err| err.field.as_deref() == Some("op")).unwrap();
+        assert!(op.message.contains("unlink") && !op.message.contains("erase"), "{}", op.message);
     }
 
     #[test]
