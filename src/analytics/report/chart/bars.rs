@@ -4,8 +4,8 @@ use plotters::prelude::{Color, Rectangle};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::drawing::{
-    Area, Chart, Drawn, GRID, INK, LETTER, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place,
-    write,
+    Area, Chart, Drawn, GRID, INK, OTHER, SERIES, WIDTH, axis, draw, fitting, line, place,
+    text_width, write,
 };
 use crate::analytics::AnalyticsError;
 use crate::analytics::report::format;
@@ -41,9 +41,9 @@ pub fn columns(
     let wide = f64::from(right - left) / bars.len().max(1) as f64;
     draw(name, says, HEIGHT, |area: &Area<'_>| -> Drawn {
         scale(area, unit, (end, step), (left, right, top, bottom))?;
-        let names = bars.iter().map(|bar| bar.name.chars().count()).max().unwrap_or(0) as f64;
+        let names = bars.iter().map(|bar| text_width(&bar.name)).max().unwrap_or(0);
         // As many names as fit next to each other, always including the last.
-        let every = ((names + 1.0) * f64::from(LETTER) / wide).ceil().max(1.0) as usize;
+        let every = (f64::from(names + text_width(" ")) / wide).ceil().max(1.0) as usize;
         for (at, bar) in bars.iter().enumerate() {
             let from = left + (wide * at as f64) as i32;
             let to = left + (wide * (at + 1) as f64) as i32;
@@ -55,7 +55,7 @@ pub fn columns(
                 [(from + gap, height), (to - gap, bottom)],
                 bar.colour().filled(),
             ))?;
-            if bar.label.chars().count() as f64 * f64::from(LETTER) <= wide + 8.0 {
+            if f64::from(text_width(&bar.label)) <= wide + 8.0 {
                 write(area, &bar.label, (middle, height - 4), INK, HPos::Center, VPos::Bottom)?;
             }
             if (bars.len() - 1 - at).is_multiple_of(every) {
@@ -69,9 +69,8 @@ pub fn columns(
 /// Draws horizontal bars, each followed by its label.
 pub fn rows(name: &str, says: String, bars: &[Bar]) -> Result<Chart, AnalyticsError> {
     const ROW: i32 = 26;
-    let longest = |of: fn(&Bar) -> &String| {
-        bars.iter().map(|bar| of(bar).chars().count()).max().unwrap_or(0) as i32 * LETTER
-    };
+    let longest =
+        |of: fn(&Bar) -> &String| bars.iter().map(|bar| text_width(of(bar))).max().unwrap_or(0);
     let left = longest(|bar| &bar.name).clamp(40, 120) + 8;
     let right = WIDTH - longest(|bar| &bar.label).clamp(40, 220) - 10;
     let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);

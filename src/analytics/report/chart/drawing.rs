@@ -20,8 +20,6 @@ pub(super) const GRID: RGBColor = RGBColor(0xd8, 0xdc, 0xe0);
 /// Width of every chart, in the same units as its text.
 pub(super) const WIDTH: i32 = 440;
 const TEXT: f64 = 12.5;
-/// Approximate width of a letter.
-pub(super) const LETTER: i32 = 7;
 
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
@@ -76,14 +74,35 @@ pub(super) fn write(
     area.draw(&Text::new(visible_line(text).into_owned(), at, style))
 }
 
+/// Returns the width of a text, rounded up to that in the wider of the common sans-serif fonts.
+pub(super) fn text_width(text: &str) -> i32 {
+    (visible_line(text).chars().map(letter_width).sum::<f64>() * TEXT).ceil() as i32
+}
+
+/// Returns the width of a letter as a part of the font's size.
+fn letter_width(letter: char) -> f64 {
+    match letter {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' => 0.46,
+        'f' | 'r' | 't' | '(' | ')' | '-' | '/' => 0.48,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' => 1.08,
+        '+' | '=' | '<' | '>' | '&' | '~' | '#' => 0.84,
+        letter if letter.is_ascii_lowercase() || letter.is_ascii_digit() => 0.64,
+        letter if letter.is_ascii() => 0.8,
+        // Ideographs are as wide as they are high.
+        _ => 1.0,
+    }
+}
+
 /// Truncates a text to a width.
 pub(super) fn fitting(text: &str, width: i32) -> String {
-    let room = usize::try_from(width / LETTER).unwrap_or(0).max(2);
-    let text = &*visible_line(text);
-    if text.chars().count() <= room {
-        return text.to_owned();
+    let mut text = visible_line(text).into_owned();
+    if text_width(&text) <= width {
+        return text;
     }
-    text.chars().take(room - 1).chain(['…']).collect()
+    while text.chars().count() > 1 && text_width(&format!("{text}…")) > width {
+        text.pop();
+    }
+    text + "…"
 }
 
 /// Returns the end of an axis from 0, which is a round number not below `most`, and the step
@@ -125,6 +144,15 @@ mod tests {
             ]
         );
         assert_eq!(axis(0.9, false), (1.0, 0.25));
+    }
+
+    #[test]
+    fn a_name_has_the_width_that_it_takes_and_is_cut_only_beyond_it() {
+        // Measured in DejaVu Sans.
+        assert!(text_width("Unassigned") >= 73 && text_width("mmm") > text_width("iii"));
+        assert_eq!(fitting("Unassigned", text_width("Unassigned")), "Unassigned");
+        assert_eq!(fitting("Unassigned", 50), "Unas…");
+        assert_eq!(fitting("W", 1), "W…");
     }
 
     #[test]

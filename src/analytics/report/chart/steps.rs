@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::bars::scale;
 use super::drawing::{
-    Area, Chart, Drawn, LETTER, OTHER, SERIES, WIDTH, axis, draw, line, place, write,
+    Area, Chart, Drawn, OTHER, SERIES, WIDTH, axis, draw, line, place, text_width, write,
 };
 use crate::analytics::AnalyticsError;
 use crate::analytics::report::format;
@@ -23,8 +23,8 @@ pub fn steps(name: &str, says: String, days: &[Day]) -> Result<Chart, AnalyticsE
         format::count(&last.scope, "task"),
         format!("{} done", format::thousands(&last.completed)),
     );
-    let widest = labels.0.chars().count().max(labels.1.chars().count()) as i32;
-    let (left, right, top, bottom) = (44, WIDTH - 8 - widest * LETTER, 34, HEIGHT - 26);
+    let widest = text_width(&labels.0).max(text_width(&labels.1));
+    let (left, right, top, bottom) = (44, WIDTH - 8 - widest, 34, HEIGHT - 26);
     let most = days.iter().map(|day| day.scope.max(day.completed)).max().unwrap_or(0) as f64;
     let (end, step) = axis(most, true);
     // A single day takes the whole width.
