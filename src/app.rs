@@ -396,10 +396,7 @@ impl App {
     ) -> Result<(Option<Committed>, Erased), ServiceError> {
         // A table that cannot be folded could not be erased from either.
         self.store.fold().await?;
-        let done = self
-            .service
-            .erase(erasable.record.entity, &erasable.record.id.to_string(), context)
-            .await?;
+        let done = self.service.erase(erasable.record, context).await?;
         Ok((done, self.store.rewrite_erased_files().await?))
     }
 

@@ -18,7 +18,7 @@ use crate::domain::state::State;
 use crate::domain::user::User;
 use crate::store::erasure::{Erasures, Remains, RowAddress, listed};
 use crate::store::row::{Row, Stream};
-use crate::store::{Scope, Snapshot, StoreError};
+use crate::store::{RecordLookup, Scope, Snapshot, StoreError};
 
 /// Data that an erase of a record would remove.
 #[derive(Clone, Debug)]
@@ -68,11 +68,10 @@ impl Service {
     /// journal's files.
     pub async fn erase(
         &self,
-        entity: Entity,
-        name: &str,
+        key: RecordKey,
         context: &RequestContext,
     ) -> Result<Option<Committed>, ServiceError> {
-        let (Snapshot { seq, state, .. }, record) = self.record_to_erase(entity, name).await?;
+        let (Snapshot { seq, state, .. }, record) = self.record(key).await?;
         let slot = record.record_key();
         let mut done = None;
         let neutral = missing(&record);
@@ -131,6 +130,24 @@ impl Service {
             }
         };
         Ok((snapshot, record))
+    }
+
+    /// Returns a record that was looked up before, with the current snapshot. A task may have moved
+    /// to another project since.
+    async fn record(&self, key: RecordKey) -> Result<(Snapshot, AnyRecord), ServiceError> {
+        let moved = match key.entity {
+            Entity::Task => self.store.find(&[RecordLookup::Id(key.entity, key.id)]).await?,
+            _ => Vec::new(),
+        };
+        let project = moved.into_iter().flatten().next().or(key.project);
+        let snapshot = self.read(&Scope::of(project), None).await?;
+        let record = snapshot.state.get(RecordKey { project, ..key });
+        let missing = || ServiceError::NotFound {
+            what: key.entity.noun(),
+            name: key.id.to_string(),
+            hint: None,
+        };
+        Ok((snapshot, record.ok_or_else(missing)?))
     }
 
     async fn past_values(

@@ -15,6 +15,7 @@ use lakeplan::domain::state::State;
 use lakeplan::domain::time::AsOf;
 use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::runtime::{Clock, SystemClock};
+use lakeplan::service::change::Committed;
 use lakeplan::service::{Service, ServiceError, find};
 use lakeplan::store::backup::copy;
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
@@ -74,8 +75,13 @@ async fn erase(store: &Arc<DeltaStore>, entity: Entity, name: &str) -> Erased {
     // Two services with the same seed would give two sets the same id.
     static NEXT: AtomicU64 = AtomicU64::new(5_000);
     let service = service(store, NEXT.fetch_add(1, Ordering::Relaxed));
-    service.erase(entity, name, &author(&service)).await.unwrap();
+    commit_erase(&service, entity, name).await;
     store.rewrite_erased_files().await.unwrap()
+}
+
+async fn commit_erase(service: &Service, entity: Entity, name: &str) -> Option<Committed> {
+    let record = service.find_erasable(entity, name).await.unwrap().record;
+    service.erase(record, &author(service)).await.unwrap()
 }
 
 async fn run_doctor(root: &LakeLocation, anchor: Option<Anchor>) -> Checkup {
@@ -301,7 +307,7 @@ async fn a_second_erase_changes_nothing() {
     let head = store.head().await.unwrap();
     assert!(service(&store, 3).find_erasable(Entity::User, &id).await.unwrap().is_empty());
     let maintainer = service(&store, 3);
-    assert!(maintainer.erase(Entity::User, &id, &author(&maintainer)).await.unwrap().is_none());
+    assert!(commit_erase(&maintainer, Entity::User, &id).await.is_none());
     assert_eq!(store.rewrite_erased_files().await.unwrap(), Erased::default());
     assert_eq!(store.head().await.unwrap(), head);
     // Values entered afterwards are new, and stay until they are erased themselves.
@@ -316,11 +322,27 @@ async fn a_second_erase_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_moved_since_it_was_looked_up_is_erased() {
+    let (store, root) = lake().await;
+    let service = service(&store, 3);
+    let record = service.find_erasable(Entity::Task, "OPS-1").await.unwrap().record;
+    let move_back = json!([
+        {"op": "move", "entity": "task", "id": "OPS-1", "fields": {"project_id": "PAY"}}
+    ]);
+    let _ = committed(store.as_ref(), move_back).await;
+    assert!(service.erase(record, &author(&service)).await.unwrap().is_some());
+    store.rewrite_erased_files().await.unwrap();
+    let left = service.find_erasable(Entity::Task, &record.id.to_string()).await.unwrap();
+    assert_eq!(left.fields, Vec::<&str>::new());
+    sound(&root).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_erase_is_reported_and_finished() {
     let (store, root) = lake().await;
     let id = find::user(&state(store.as_ref()).await, "ana-souza").unwrap().id.uuid().to_string();
     let maintainer = service(&store, 3);
-    maintainer.erase(Entity::User, "@ana-souza", &author(&maintainer)).await.unwrap();
+    commit_erase(&maintainer, Entity::User, "@ana-souza").await;
     drop(store);
     let reported = run_doctor(&root, None).await.findings;
     assert_eq!(reported.len(), 3, "{reported:?}");
@@ -351,7 +373,7 @@ async fn concurrent_erases_and_writes_leave_a_healthy_lake() {
             let (id, other) = (id.clone(), Arc::clone(other));
             tokio::spawn(async move {
                 let maintainer = service(&other, 100 * seed + own);
-                maintainer.erase(Entity::User, &id, &author(&maintainer)).await.unwrap();
+                commit_erase(&maintainer, Entity::User, &id).await;
                 other.rewrite_erased_files().await.unwrap().rows
             })
         });
@@ -383,7 +405,7 @@ async fn an_erase_that_loses_its_version_is_retried() {
         open(&root(Arc::clone(&faulty) as Arc<dyn ObjectStore>), clock(), 8).await.unwrap(),
     );
     let maintainer = service(&slow, 3);
-    maintainer.erase(Entity::User, "@ana-souza", &author(&maintainer)).await.unwrap();
+    commit_erase(&maintainer, Entity::User, "@ana-souza").await;
     slow.fold().await.unwrap();
     faulty.plan(Plan::Once { part: "journal/stream", nth: 0, fault: Fault::Slow });
     let erasing = tokio::spawn({
