@@ -91,18 +91,15 @@ impl From<StoreError> for CliError {
 
 /// Returns the message of a service error, with the names that its parts have on the command line.
 pub fn service_message(err: &ServiceError) -> String {
-    let end = match err {
+    match err {
         ServiceError::Parameter { name, message, .. } => {
-            return format!("--{}: {message}", name.replace('_', "-"));
+            format!("--{}: {message}", name.replace('_', "-"))
         }
-        ServiceError::NotInCatalog { .. } => "; specify one as catalog.schema with --lake",
-        ServiceError::Store(StoreError::NoInbox) => "; run lakeplan maintain to create it",
-        ServiceError::Store(StoreError::UnusableVolume { .. }) => {
-            "; use a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL"
+        ServiceError::NotInCatalog { .. } => {
+            format!("{err}; specify one as catalog.schema with --lake")
         }
-        _ => "",
-    };
-    format!("{err}{end}")
+        _ => err.to_string(),
+    }
 }
 
 fn violation_json(violation: &Violation) -> Value {

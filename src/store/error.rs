@@ -10,7 +10,7 @@ use super::names::INBOX;
 use super::tables::is_of_folded_table;
 use crate::config::NotUtf8;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
-use crate::domain::hint::{Hint, LakeHint};
+use crate::domain::hint::{Hint, LakeHint, Repair};
 
 /// Source of a storage error, shared so that several callers can get the error.
 /// Look for a cause with `as_ref`: `Error::source` returns the `Arc`, which no downcast sees through.
@@ -180,7 +180,8 @@ impl StoreError {
             Self::Damaged { path, .. } if is_of_folded_table(path) => {
                 LakeHint::RebuildCurrentTables.into()
             }
-            Self::Damaged { .. } | Self::NoInbox => LakeHint::Check.into(),
+            Self::Damaged { .. } => LakeHint::Check.into(),
+            Self::NoInbox => Hint::Repair(Repair::CreateInbox),
             Self::NameTaken { .. } => format!("{MOVE_NAME}, then retry the command").into(),
             Self::ErasedSince { .. } => Hint::advice(
                 "copy everything, or up to the erase or later, to a new location; delete an unfinished copy, which still has the payload",
@@ -190,9 +191,8 @@ impl StoreError {
             Self::Deadline { .. } | Self::WriterGone => {
                 Hint::advice("retry the command; committed changes are not applied twice")
             }
-            Self::UnusableRoot { .. } | Self::UnusableVolume { .. } => {
-                LakeHint::NameAnotherOrGrant.into()
-            }
+            Self::UnusableRoot { .. } => LakeHint::NameAnotherOrGrant.into(),
+            Self::UnusableVolume { .. } => LakeHint::UseExternalLocation.into(),
             Self::NotUtf8(err) => err.hint(),
             Self::Cloud(err) => err.hint().clone(),
             Self::Storage { source, .. } => {

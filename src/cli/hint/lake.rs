@@ -13,6 +13,9 @@ pub fn words(hint: &LakeHint) -> Cow<'static, str> {
         LakeHint::NameAnotherOrGrant => {
             "specify another lake with --lake, or give this user write access"
         }
+        LakeHint::UseExternalLocation => {
+            "use a folder of an external location: lakeplan init CATALOG.SCHEMA --location URL"
+        }
         LakeHint::ContinueCopy => {
             "rerun the lakeplan backup or restore-lake that started it to continue; or delete it, or choose another location"
         }

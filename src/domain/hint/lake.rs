@@ -9,6 +9,8 @@ pub enum LakeHint {
     UseOrNameAnother,
     /// Name another lake, or give the user write access.
     NameAnotherOrGrant,
+    /// Create the lake in a folder of an external location of Unity Catalog.
+    UseExternalLocation,
     /// Continue the unfinished copy, delete it, or choose another location.
     ContinueCopy,
     /// Restore the folder journal, or a backup to another location.

@@ -25,15 +25,16 @@ async fn a_volume_without_exclusive_create_is_refused_with_a_hint() {
             .map(drop)
             .unwrap_err()
     };
-    let message_of = |err: StoreError| {
-        CliError::from(err).to_json()["error"]["message"].as_str().unwrap().to_owned()
+    let error_text = |err: StoreError| {
+        let json = CliError::from(err).to_json();
+        ["message", "hint"].map(|part| json["error"][part].as_str().unwrap().to_owned())
     };
-    let message = message_of(made(at("file:///Volumes/main/plan/trial/lake/")).await);
+    let [message, hint] = error_text(made(at("file:///Volumes/main/plan/trial/lake/")).await);
     assert!(
         message.contains("a volume cannot stop two writers from creating the same file"),
         "{message}"
     );
-    assert!(message.contains("lakeplan init CATALOG.SCHEMA --location URL"), "{message}");
-    let elsewhere = message_of(made(at("file:///data/lake/")).await);
+    assert!(hint.contains("lakeplan init CATALOG.SCHEMA --location URL"), "{hint}");
+    let [elsewhere, _] = error_text(made(at("file:///data/lake/")).await);
     assert!(!elsewhere.contains("volume"), "{elsewhere}");
 }
