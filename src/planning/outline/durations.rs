@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::duration_tokens::{Token, tokens};
 use super::keywords::Keywords;
 use crate::domain::time::{Estimate, Minutes};
 
@@ -56,58 +57,6 @@ pub(super) fn find(
         let stated = StatedDuration { range, text: text[bytes.clone()].to_owned() };
         Some((bytes, stated))
     })
-}
-
-#[derive(Debug)]
-struct Token {
-    word: String,
-    span: Range<usize>,
-}
-
-/// Splits the text into numbers, words and single signs; "30min" gives two tokens.
-fn tokens(text: &str) -> Vec<Token> {
-    let mut tokens: Vec<Token> = Vec::new();
-    let mut class = Class::Space;
-    for (at, c) in text.char_indices() {
-        let next = Class::of(c, class, text[at + c.len_utf8()..].chars().next());
-        let end = at + c.len_utf8();
-        match tokens.last_mut() {
-            Some(last) if next == class && matches!(next, Class::Digit | Class::Letter) => {
-                last.word.extend(c.to_lowercase());
-                last.span.end = end;
-            }
-            _ if next != Class::Space => {
-                tokens.push(Token { word: c.to_lowercase().collect(), span: at..end });
-            }
-            _ => {}
-        }
-        class = next;
-    }
-    tokens
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Space,
-    Digit,
-    Letter,
-    Sign,
-}
-
-impl Class {
-    fn of(c: char, before: Class, after: Option<char>) -> Self {
-        let decimal_point =
-            c == '.' && before == Class::Digit && after.is_some_and(|next| next.is_ascii_digit());
-        if c.is_ascii_digit() || decimal_point {
-            Class::Digit
-        } else if c.is_alphabetic() {
-            Class::Letter
-        } else if c.is_whitespace() {
-            Class::Space
-        } else {
-            Class::Sign
-        }
-    }
 }
 
 /// Recursive-descent parser over the tokens; `at` advances only past understood tokens.

@@ -42,6 +42,7 @@ mod builder;
 mod dates;
 mod dependencies;
 mod draft;
+mod duration_tokens;
 mod durations;
 mod estimates;
 mod extract;
