@@ -14,9 +14,9 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::actions::{Action, Where};
 use super::generate::Author;
 use super::model::Model;
-use super::rules::{Action, Where};
 use super::{Counts, assert_same};
 use crate::support::{counts, random};
 

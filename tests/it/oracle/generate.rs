@@ -4,8 +4,8 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
+use super::actions::{Action, Where};
 use super::model::Model;
-use super::rules::{Action, Where};
 
 const STATUSES: [&str; 4] = ["pending", "in_progress", "completed", "review"];
 

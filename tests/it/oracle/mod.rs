@@ -7,8 +7,10 @@
 //! test checks that a refusal changes nothing, and that an accepted undo leaves the tree, the keys
 //! and the links valid.
 
+mod actions;
 mod binary;
 mod generate;
+mod link_rules;
 mod model;
 mod rules;
 mod service;

@@ -277,7 +277,7 @@ impl Model {
             .chain(self.tasks.values_mut().map(|it| &mut it.deleted))
             .chain(self.links.values_mut().map(|it| &mut it.deleted))
             .chain(self.users.values_mut().map(|it| &mut it.deleted));
-        for mark in marks.filter(|mark| mark.as_deref() == Some(super::rules::THIS_SET)) {
+        for mark in marks.filter(|mark| mark.as_deref() == Some(super::actions::THIS_SET)) {
             *mark = Some(set.to_owned());
         }
     }

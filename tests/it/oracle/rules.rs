@@ -1,99 +1,17 @@
-//! The rules of the model: the action of a patch, whether it is allowed, and its effect.
+//! The rules of the model: whether an action is allowed, and its effect.
 
 use std::collections::BTreeSet;
 
+use super::actions::{Action, THIS_SET, Where};
 use super::model::{Link, Model, Project, Task, User};
-
-/// Placeholder for the id of the set in progress.
-pub const THIS_SET: &str = "this set";
-
-#[derive(Clone, Debug)]
-pub enum Where {
-    First,
-    Last,
-    After(String),
-    Before(String),
-}
-
-/// The action of one patch.
-#[derive(Clone, Debug)]
-pub enum Action {
-    CreateProject {
-        id: String,
-        key: String,
-    },
-    RenameProject {
-        id: String,
-        name: String,
-    },
-    DeleteProject(String),
-    RestoreProject(String),
-    CreateTask {
-        id: String,
-        project: String,
-        parent: Option<String>,
-        place: Option<Where>,
-        title: String,
-        assignee: Option<String>,
-    },
-    UpdateTask {
-        id: String,
-        title: Option<String>,
-        status: Option<String>,
-        assignee: Option<Option<String>>,
-        expect: Option<String>,
-    },
-    MoveTask {
-        id: String,
-        project: Option<String>,
-        parent: Option<Option<String>>,
-        place: Option<Where>,
-    },
-    DeleteTask(String),
-    RestoreTask(String),
-    Link {
-        id: String,
-        from: String,
-        to: String,
-        kind: String,
-        dependency: Option<String>,
-    },
-    Unlink {
-        from: String,
-        to: String,
-        kind: Option<String>,
-    },
-    UnlinkById(String),
-    RestoreLink(String),
-    CreateUser {
-        id: String,
-        handle: String,
-    },
-    MergeUser {
-        id: String,
-        into: String,
-    },
-    DeleteUser(String),
-    RestoreUser(String),
-    /// Two tasks that are the same work; it has its own command.
-    Merge {
-        kept: String,
-        gone: String,
-    },
-    /// A task and the titles of its subtasks; it has its own command.
-    Split {
-        task: String,
-        parts: Vec<String>,
-    },
-}
 
 pub type Verdict = Result<(), String>;
 
-fn refuse<T>(why: impl Into<String>) -> Result<T, String> {
+pub fn refuse<T>(why: impl Into<String>) -> Result<T, String> {
     Err(why.into())
 }
 
-fn ensure(holds: bool, why: &str) -> Verdict {
+pub fn ensure(holds: bool, why: &str) -> Verdict {
     if holds { Ok(()) } else { refuse(why) }
 }
 
@@ -117,20 +35,6 @@ impl Model {
             self.step(action, link)?;
         }
         self.check_dependencies()
-    }
-
-    fn only_link(&self, from: &str, to: &str, kind: Option<&str>) -> Result<String, String> {
-        let fits = |link: &Link| {
-            (link.from.as_str(), link.to.as_str()) == (from, to)
-                && link.deleted.is_none()
-                && kind.is_none_or(|kind| kind == link.kind)
-        };
-        let found: Vec<&String> =
-            self.links.iter().filter(|(_, link)| fits(link)).map(|(id, _)| id).collect();
-        match found.as_slice() {
-            [one] => Ok((*one).clone()),
-            _ => refuse("not one link between the two"),
-        }
     }
 
     fn step(&mut self, action: &Action, link: Option<String>) -> Verdict {
@@ -341,18 +245,6 @@ impl Model {
         Ok(())
     }
 
-    fn is_new(&self, link: &Link) -> bool {
-        let mirrored = Link { from: link.to.clone(), to: link.from.clone(), ..link.clone() };
-        let equals = |expected: &Link| {
-            let own = self
-                .links
-                .values()
-                .filter(|own| own.deleted.is_none() && own.kind == expected.kind);
-            own.into_iter().any(|own| (&own.from, &own.to) == (&expected.from, &expected.to))
-        };
-        !equals(link) && (link.kind != "relates" || !equals(&mirrored))
-    }
-
     fn live_project(&self, id: &str) -> Verdict {
         ensure(
             self.projects.get(id).ok_or("no project")?.deleted.is_none(),
@@ -520,90 +412,5 @@ impl Model {
             }
         }
         Ok(())
-    }
-
-    fn link_again(&mut self, id: &str) -> Verdict {
-        let link = self.links[id].clone();
-        self.may_link(id, &link)?;
-        let project = self.tasks[&link.from].project.clone();
-        let link = self.links.get_mut(id).expect("link");
-        (link.project, link.deleted) = (project, None);
-        Ok(())
-    }
-
-    fn may_link(&self, id: &str, link: &Link) -> Verdict {
-        let (from, to) = (
-            self.tasks.get(&link.from).ok_or("no task")?,
-            self.tasks.get(&link.to).ok_or("no task")?,
-        );
-        ensure(from.deleted.is_none() && to.deleted.is_none(), "an end is deleted")?;
-        ensure(
-            link.kind != "depends_on" || from.project == to.project,
-            "a dependency would cross projects",
-        )?;
-        let is_same_link = |(other_id, other): (&String, &Link)| {
-            let same = (&other.from, &other.to) == (&link.from, &link.to);
-            let mirrored =
-                link.kind == "relates" && (&other.to, &other.from) == (&link.from, &link.to);
-            other_id != id
-                && other.deleted.is_none()
-                && other.kind == link.kind
-                && (same || mirrored)
-        };
-        ensure(!self.links.iter().any(is_same_link), "linked already")
-    }
-
-    fn unlink(&mut self, id: &str) -> Verdict {
-        let link = self.links.get_mut(id).ok_or("no link")?;
-        ensure(link.deleted.is_none(), "deleted already")?;
-        link.deleted = Some(THIS_SET.to_owned());
-        Ok(())
-    }
-
-    /// Checks that no chain of "not before" leads from a start or finish back to itself, and that
-    /// dependencies have no cycle.
-    fn check_dependencies(&self) -> Verdict {
-        let links: Vec<&Link> = self
-            .links
-            .values()
-            .filter(|link| link.deleted.is_none() && link.kind == "depends_on")
-            .collect();
-        for link in &links {
-            let related = self.ancestors(&link.from).contains(&link.to)
-                || self.ancestors(&link.to).contains(&link.from);
-            ensure(!related, "a dependency on a relative")?;
-        }
-        let chain = links.iter().map(|link| (link.to.clone(), link.from.clone()));
-        ensure(is_acyclic(chain.collect()), "a circle of dependencies")?;
-        let (start, finish) =
-            (|task: &String| format!("{task} starts"), |task: &String| format!("{task} ends"));
-        let mut before: Vec<(String, String)> = Vec::new();
-        for (id, task) in &self.tasks {
-            before.push((start(id), finish(id)));
-            if let Some(parent) = &task.parent {
-                before.extend([(start(parent), start(id)), (finish(id), finish(parent))]);
-            }
-        }
-        for link in links {
-            let held_by =
-                if link.dependency.starts_with('F') { finish(&link.to) } else { start(&link.to) };
-            let holds =
-                if link.dependency.ends_with('S') { start(&link.from) } else { finish(&link.from) };
-            before.push((held_by, holds));
-        }
-        ensure(is_acyclic(before), "a deadlock through parents")
-    }
-}
-
-/// Repeatedly removes nodes without predecessors; the rest is cyclic.
-fn is_acyclic(mut edges: Vec<(String, String)>) -> bool {
-    loop {
-        let held: BTreeSet<String> = edges.iter().map(|(_, later)| later.clone()).collect();
-        let left: Vec<_> =
-            edges.iter().filter(|(earlier, _)| held.contains(earlier)).cloned().collect();
-        if left.len() == edges.len() {
-            return edges.is_empty();
-        }
-        edges = left;
     }
 }
