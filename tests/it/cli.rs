@@ -7,14 +7,17 @@ mod hostile;
 pub mod inbox;
 mod inbox_damage;
 mod inbox_races;
+mod lakes;
 mod limits;
 mod links;
 mod nested_lakes;
 mod next;
 mod non_utf8;
 mod overwrites;
+mod patch_sets;
 mod plan;
 mod query;
+mod quickstart;
 mod rebuilds;
 mod report;
 mod secrets;
@@ -227,198 +230,6 @@ fn a_cursor_reads_the_snapshot_of_its_first_page() {
 }
 
 #[test]
-fn a_patch_set_is_applied_once_under_its_id() {
-    let folder = lake();
-    let document = json!({"reason": "first tasks", "patches": [
-        {"op": "create", "entity": "task", "id": "$design", "fields": {"project_id": "PAY", "title": "Design"}},
-        {"op": "create", "entity": "task", "id": "$build", "fields": {"project_id": "PAY", "title": "Build"}},
-        {"op": "link", "entity": "task_link", "fields": {"from_id": "$build", "to_id": "$design"}},
-    ]})
-    .to_string();
-    let id = lakeplan::runtime::fresh_set_id(
-        &lakeplan::runtime::SystemClock,
-        &lakeplan::runtime::SystemRandom::default(),
-    )
-    .to_string();
-    let dry = apply(folder.path(), document.as_bytes(), &["--dry-run"]);
-    assert!(text(&dry.stdout).contains("3 changes; nothing was written"), "{}", text(&dry.stderr));
-    for repeated in [false, true] {
-        let output = apply(folder.path(), document.as_bytes(), &["--id", &id, "--json"]);
-        let answer: Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
-        assert_eq!(answer["repeated"], repeated);
-    }
-    assert_eq!(json_of(folder.path(), &["task", "list"])["total"], 2);
-    let other =
-        apply(folder.path(), document.replace("Build", "Destroy").as_bytes(), &["--id", &id]);
-    assert_eq!(other.status.code(), Some(1));
-    assert!(text(&other.stderr).contains("different content"), "{}", text(&other.stderr));
-    let stated = document.replacen('{', &format!("{{\"id\":\"{id}\","), 1);
-    assert_eq!(apply(folder.path(), stated.as_bytes(), &["--id", &id]).status.code(), Some(0));
-    let given = "01990000-0000-7000-8000-000000000002";
-    let torn = apply(folder.path(), stated.as_bytes(), &["--id", given]);
-    assert_eq!(torn.status.code(), Some(1));
-    assert!(
-        text(&torn.stderr).contains(&id) && text(&torn.stderr).contains(given),
-        "{}",
-        text(&torn.stderr)
-    );
-}
-
-#[test]
-fn invalid_documents_are_refused_with_their_location_and_change_nothing() {
-    let folder = lake();
-    let before = json_of(folder.path(), &["lake", "show"])["chain"].clone();
-    let nul = r#"{"patches":[{"op":"create","entity":"task","fields":{"project_id":"PAY","title":"a\u0000b"}}]}"#;
-    let cases: [(&[u8], &str); 8] = [
-        (b"{\"patches\": [", "line 1"),
-        (b"\"\xff\"", "UTF-8"),
-        (b"{\"patches\": [], \"colour\": 1}", "colour"),
-        (b"{\"patches\": []}", "no patches"),
-        (nul.as_bytes(), "NUL"),
-        (
-            b"{\"patches\":[{\"op\":\"create\",\"entity\":\"task\",\"fields\":{\"project_id\":\"PAY\",\"title\":7}}]}",
-            "fields.title",
-        ),
-        (b"{\"patches\":[{\"op\":\"update\",\"entity\":\"task\",\"id\":\"PAY-1\",\"fields\":{\"status\":\"review\"}}]}", "PAY-1"),
-        (b"{\"a\":1,\"a\":2}", "twice"),
-    ];
-    for (document, says) in cases {
-        let output = apply(folder.path(), document, &[]);
-        let printed = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{printed}");
-        assert!(printed.contains(says), "{}: {printed}", text(document));
-    }
-    assert_eq!(json_of(folder.path(), &["lake", "show"])["chain"], before);
-}
-
-#[test]
-fn unreadable_input_files_are_refused_by_name() {
-    let folder = lake();
-    let huge = folder.path().join("huge.json");
-    std::fs::File::create(&huge).unwrap().set_len(2 << 30).unwrap();
-    assert!(
-        fails(folder.path(), &["apply", "huge.json"], 1)
-            .contains("huge.json: is larger than the limit of 128 MiB")
-    );
-    assert!(fails(folder.path(), &["apply", "missing.json"], 1).contains("missing.json"));
-    assert!(fails(folder.path(), &["apply", "lake"], 1).contains("lake"));
-}
-
-#[test]
-fn a_location_without_a_lake_is_reported() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("file"), "x").unwrap();
-    std::fs::create_dir_all(folder.path().join("odd/journal/_delta_log")).unwrap();
-    std::fs::write(
-        folder.path().join("odd/journal/_delta_log/00000000000000000000.json"),
-        "{not json",
-    )
-    .unwrap();
-    assert!(fails(folder.path(), &["--lake", "file", "task", "list"], 3).contains("file"));
-    assert!(fails(folder.path(), &["--lake", "nowhere", "task", "list"], 3).contains("nowhere"));
-    let printed = fails(folder.path(), &["--lake", "odd", "task", "list"], 3);
-    assert!(
-        printed.contains("journal/_delta_log/00000000000000000000.json is damaged"),
-        "{printed}"
-    );
-    assert!(fails(folder.path(), &["--lake", "moon://x/y", "task", "list"], 3).contains("moon"));
-}
-
-/// Two processes at a time change the same lake. Every acknowledged change is in the lake.
-#[test]
-fn racing_processes_lose_no_change() {
-    let folder = lake();
-    let path = folder.path();
-    let each = crate::support::counts(6, 60);
-    std::thread::scope(|scope| {
-        for process in 0..4 {
-            scope.spawn(move || {
-                for n in 0..each {
-                    ok(path, &["task", "create", &format!("{process}-{n}")]);
-                }
-            });
-        }
-    });
-    let list = json_of(path, &["task", "list", "--limit", "1000", "--sort", "key"]);
-    let tasks = list["tasks"].as_array().unwrap();
-    let mut titles: Vec<&str> = tasks.iter().map(|task| task["title"].as_str().unwrap()).collect();
-    titles.sort_unstable();
-    titles.dedup();
-    assert_eq!((titles.len(), tasks.len()), (4 * each, 4 * each));
-    let numbers: Vec<u64> =
-        tasks.iter().map(|task| task["key"].as_str().unwrap()[4..].parse().unwrap()).collect();
-    assert_eq!(numbers, (1..=4 * each as u64).collect::<Vec<_>>());
-}
-
-/// Several processes log work at once and the minutes add up, because a change that depends on an
-/// outdated value is retried.
-#[test]
-fn concurrently_logged_minutes_add_up() {
-    let folder = lake();
-    let path = folder.path();
-    ok(path, &["task", "create", "a"]);
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(move || ok(path, &["task", "log", "PAY-1", "10m"]));
-        }
-    });
-    assert_eq!(json_of(path, &["task", "show", "PAY-1"])["actual_minutes"], 30);
-}
-
-#[test]
-fn a_backup_and_a_restored_lake_are_valid_lakes() {
-    let folder = lake();
-    let path = folder.path();
-    for title in ["a", "b", "c"] {
-        ok(path, &["task", "create", title]);
-    }
-    let head = json_of(path, &["doctor"])["head"].clone();
-    ok(path, &["backup", "copy"]);
-    assert_eq!(json_of(path, &["--lake", "copy", "doctor"])["head"], head);
-    assert!(fails(path, &["backup", "copy"], 1).contains("already"));
-    // A copy that was interrupted after its last table leaves this state.
-    let marker = path.join("copy/_copy/copy.json");
-    assert!(!marker.exists());
-    std::fs::create_dir(path.join("copy/_copy")).unwrap();
-    std::fs::write(&marker, "{}").unwrap();
-    ok(path, &["--lake", "copy", "maintain"]);
-    assert!(!marker.exists());
-    ok(path, &["--lake", "before", "restore-lake", "copy", "--at", "4"]);
-    assert_eq!(json_of(path, &["--lake", "before", "task", "list"])["total"], 2);
-    assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], true);
-    ok(path, &["--lake", "before", "lake", "adopt"]);
-    assert!(ok(path, &["--lake", "before", "lake", "adopt"]).contains("is already independent"));
-    assert!(
-        fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "9999"], 1)
-            .contains("there is no seq 9999 yet")
-    );
-    assert_eq!(json_of(path, &["--lake", "before", "lake", "show"])["copy"], false);
-    assert!(
-        fails(path, &["--lake", "new", "restore-lake", "copy", "--at", "2020-01-01"], 1)
-            .contains("did not exist at that time")
-    );
-}
-
-#[test]
-fn a_copied_folder_is_recognized_as_a_copy() {
-    let folder = lake();
-    let path = folder.path();
-    ok(path, &["task", "create", "a"]);
-    assert!(
-        Command::new("cp")
-            .args(["-r", "lake", "twin"])
-            .current_dir(path)
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert_eq!(json_of(path, &["--lake", "twin", "lake", "show"])["copy"], true);
-    ok(path, &["--lake", "twin", "task", "create", "b"]);
-    assert_eq!(json_of(path, &["task", "list"])["total"], 1);
-}
-
-#[test]
 fn sql_is_read_only() {
     let folder = lake();
     let path = folder.path();
@@ -459,24 +270,6 @@ fn sql_is_read_only() {
     assert!(!outside.exists());
     assert!(fails(path, &["query", "SELECT * FROM '/etc/passwd'"], 2).contains("no table or view"));
     assert!(fails(path, &["query", "--view", "nope"], 2).contains("workload"));
-}
-
-/// A read-only folder causes an error that names the location, and leaves no partial files.
-#[test]
-fn an_unwritable_folder_is_reported_by_name() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let closed = folder.path().join("closed");
-    std::fs::create_dir(&closed).unwrap();
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).unwrap();
-    if std::fs::write(closed.join("probe"), "x").is_ok() {
-        // A user with full access is never denied, so the test uses a folder below a file.
-        std::fs::write(folder.path().join("file"), "x").unwrap();
-        assert!(fails(folder.path(), &["--lake", "file/lake", "init"], 3).contains("file/lake"));
-        return;
-    }
-    let printed = fails(folder.path(), &["--lake", "closed", "init"], 4);
-    assert!(printed.contains("closed"), "{printed}");
 }
 
 #[test]
@@ -528,38 +321,4 @@ fn common_mistakes_get_helpful_answers() {
     assert_eq!(usage["error"]["code"], "usage");
     ok(path, &["task", "delete", "PAY-1"]);
     assert!(fails(path, &["task", "start", "PAY-1"], 1).contains("lakeplan task restore PAY-1"));
-}
-
-#[test]
-fn doctor_full_finds_damage_that_doctor_skips() {
-    let folder = lake();
-    let path = folder.path();
-    ok(path, &["task", "create", "a"]);
-    assert_eq!(ok(path, &["doctor", "--full"]), ok(path, &["doctor"]));
-    let mut day =
-        std::fs::read_dir(path.join("lake/runs")).unwrap().map(|entry| entry.unwrap().path());
-    let day = day.find(|path| path.to_string_lossy().contains("date=")).unwrap();
-    let file = std::fs::read_dir(day).unwrap().next().unwrap().unwrap().path();
-    let size = std::fs::metadata(&file).unwrap().len();
-    std::fs::write(&file, vec![0; size as usize]).unwrap();
-    ok(path, &["doctor"]);
-    let printed = fails(path, &["doctor", "--full"], 1);
-    assert!(printed.contains("runs/date=") && printed.contains("damaged"), "{printed}");
-}
-
-#[test]
-fn init_refuses_a_lake_without_journal_and_fold_restores_a_lost_table() {
-    let folder = lake();
-    folder.skip_check("the journal is removed");
-    let path = folder.path();
-    ok(path, &["task", "create", "a"]);
-    ok(path, &["task", "create", "b"]);
-    for table in ["projects", "tasks"] {
-        std::fs::remove_dir_all(path.join("lake").join(table)).unwrap();
-        assert!(fails(path, &["doctor"], 1).contains(table));
-        ok(path, &["fold"]);
-        ok(path, &["doctor"]);
-    }
-    std::fs::remove_dir_all(path.join("lake/journal")).unwrap();
-    assert!(fails(path, &["init"], 3).contains("whose journal is missing"));
 }

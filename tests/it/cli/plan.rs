@@ -1,8 +1,8 @@
-//! `lakeplan plan` and `lakeplan quickstart`, used like a person would.
+//! `lakeplan plan`, used like a person would.
 
 use std::path::Path;
 
-use super::{LakeFolder, fails, json_of, ok, run, text};
+use super::{LakeFolder, command, fails, json_of, ok, run, text};
 use crate::snapshots::SHED;
 
 fn lake() -> LakeFolder {
@@ -119,7 +119,7 @@ fn the_patch_set_of_a_preview_can_be_applied() {
 fn stdin_is_planned_into_the_given_project() {
     let folder = lake();
     ok(folder.path(), &["project", "create", "House", "--key", "HOUSE"]);
-    let mut child = super::command(folder.path(), &["plan", "-", "--project", "house", "--yes"])
+    let mut child = command(folder.path(), &["plan", "-", "--project", "house", "--yes"])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -166,60 +166,6 @@ fn a_text_without_tasks_is_reported() {
         shown.contains("no tasks") && shown.contains("lists no work the planner can read"),
         "{shown}"
     );
-}
-
-#[test]
-fn quickstart_prints_sixty_lines_and_leaves_a_usable_lake() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
-    for _ in 0..2 {
-        let rendered = ok(path, &["quickstart"]);
-        assert!(rendered.lines().count() <= 60, "{} lines", rendered.lines().count());
-        assert!(rendered.lines().all(|line| line.chars().count() <= 120), "{rendered}");
-        assert!(
-            rendered.contains("a circle: line 54 says")
-                && rendered.contains("not covered: line 25"),
-            "{rendered}"
-        );
-        assert!(rendered.contains("[completed]  1d  @mara   (not touched)"), "{rendered}");
-        assert!(
-            rendered.contains("estimate: 4h -> 1d") && rendered.contains("--as-of 4"),
-            "{rendered}"
-        );
-    }
-    let inside = path.join("lakeplan-quickstart");
-    assert!(ok(&inside, &["plan", "migration.md"]).contains("nothing changed"));
-    assert_eq!(
-        json_of(&inside, &["task", "show", "LM-11", "--as-of", "4"])["estimate_likely"],
-        480
-    );
-    assert_eq!(json_of(&inside, &["task", "show", "LM-11"])["estimate_likely"], 240);
-    for command in ["task tree LM", "next", "history LM-11"] {
-        let args: Vec<&str> = command.split(' ').collect();
-        ok(&inside, &args);
-    }
-}
-
-#[test]
-fn quickstart_does_not_touch_a_foreign_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let mine = folder.path().join("lakeplan-quickstart");
-    std::fs::create_dir(&mine).unwrap();
-    std::fs::write(mine.join("thesis.txt"), "years of work").unwrap();
-    assert!(
-        fails(folder.path(), &["quickstart"], 1).contains("was not created by lakeplan quickstart")
-    );
-    assert!(mine.join("thesis.txt").exists());
-    assert_eq!(run(folder.path(), &["quickstart", "--json"]).status.code(), Some(1));
-
-    // A second tour does not replace files that someone put next to the lake of the first tour.
-    std::fs::remove_dir_all(&mine).unwrap();
-    ok(folder.path(), &["quickstart"]);
-    std::fs::write(mine.join("notes.txt"), "what I learnt").unwrap();
-    assert!(fails(folder.path(), &["quickstart"], 1).contains("files of your own"));
-    assert!(mine.join("notes.txt").exists());
-    std::fs::remove_file(mine.join("notes.txt")).unwrap();
-    ok(folder.path(), &["quickstart"]);
 }
 
 /// A completed task does not take a new estimate. It is shown as kept and counted once.
