@@ -16,11 +16,7 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{path}: {message}")]
     Malformed { path: PathBuf, message: String },
-    #[error(
-        "{origin}: there is no setting {name}{}; the settings are {}",
-        nearest.as_ref().map(|nearest| format!(" (did you mean {nearest}?)")).unwrap_or_default(),
-        known.join(", ")
-    )]
+    #[error("{origin}: there is no setting {name}{}", alternatives(nearest.as_deref(), known))]
     UnknownSetting { origin: String, name: String, nearest: Option<String>, known: Vec<String> },
     #[error("{origin}: {key} is not valid: {message}")]
     InvalidSetting { origin: String, key: String, message: String },
@@ -53,6 +49,15 @@ pub enum ConfigError {
     NoLogin,
     #[error("{set} is set, but {missing} is not")]
     IncompleteCredentials { set: &'static str, missing: &'static str },
+}
+
+/// Renders what a user may have meant instead.
+fn alternatives(nearest: Option<&str>, known: &[String]) -> String {
+    let nearest = nearest.map(|nearest| format!(" (did you mean {nearest}?)")).unwrap_or_default();
+    match known {
+        [] => nearest,
+        known => format!("{nearest}; the settings are {}", known.join(", ")),
+    }
 }
 
 impl ConfigError {
