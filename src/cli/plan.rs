@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(super) use diagnostics::{counts, reason};
 pub(super) use difference::difference;
 use difference::reason_of;
-pub(super) use layout::{Shown, cut, wrap};
+pub(super) use layout::{Shown, cut, fold, wrap};
 pub(super) use tree::{effort, keys};
 
 use input::{Arguments, Given, given};
@@ -127,7 +127,7 @@ pub(super) fn page(
         (project.key.to_string(), project.name.to_string())
     });
     let source = request.source.as_deref().unwrap_or("standard input");
-    let mut parts = vec![cut(&format!("{key}  {name}  (from {source})"), shown.width)];
+    let mut parts = fold(&format!("{key}  {name}  (from {source})"), shown.width);
     if is_first(preview) {
         parts.push(counts(preview));
         parts.extend(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::layout::{Shown, cut, wrap};
+use super::layout::{Shown, fold, wrap};
 use super::tree::{keys, lines};
 use crate::cli::reply::count;
 use crate::domain::time::Minutes;
@@ -125,10 +125,9 @@ fn section<'t>(
         return Vec::new();
     }
     let most = if shown.is_full { length } else { MAX_LINES };
-    let width = if shown.is_full { usize::MAX } else { 2 * shown.width - 4 };
     let mut rendered = vec![String::new(), title.to_owned()];
     for text in texts.take(most) {
-        rendered.extend(wrap(&cut(text, width), shown.width.saturating_sub(4)));
+        rendered.extend(wrap(text, shown.width.saturating_sub(4)));
     }
     if length > most {
         rendered.push(format!("  … {} more; --full shows them", length - most));
@@ -154,10 +153,11 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
         return Vec::new();
     }
     if shown.lists_skipped {
-        let rows = preview.plan.skipped.iter().map(|skipped| {
-            let what = cut(&one_line(&skipped.what), shown.width.saturating_sub(36).max(20));
+        let rows = preview.plan.skipped.iter().flat_map(|skipped| {
+            let what = one_line(&skipped.what);
             let place = skipped.span.map(lines).unwrap_or_default();
-            format!("  {place:<10} {:<22} {what}", reason(skipped.reason))
+            let row = format!("  {place:<10} {:<22} {what}", reason(skipped.reason));
+            fold(&row, shown.width)
         });
         return [String::new(), "not planned".to_owned()].into_iter().chain(rows).collect();
     }

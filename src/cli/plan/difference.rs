@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::layout::{Shown, cut};
+use super::layout::{Shown, cut, fold};
 use super::tree::lines;
 use crate::cli::hint::hint_text;
 use crate::cli::reply::count;
@@ -83,18 +83,18 @@ fn item_lines(preview: &Preview, item: &Item, shown: Shown) -> Vec<String> {
     {
         head.push_str(&format!("  ({reason})"));
     }
-    let mut rendered = vec![cut(&head, shown.width)];
+    let mut rendered = fold(&head, shown.width);
     if item.mark == Mark::Changed {
         let mut estimate: Vec<&FieldChange> = Vec::new();
         for change in &item.changes {
             if change.field.starts_with("estimate_") {
                 estimate.push(change);
             } else {
-                rendered.push(change_line(preview, change, shown));
+                rendered.extend(change_line(preview, change, shown));
             }
         }
         if !estimate.is_empty() {
-            rendered.push(estimate_line(preview, item, shown));
+            rendered.push(estimate_line(preview, item));
         }
     }
     rendered
@@ -140,26 +140,23 @@ fn key(preview: &Preview, id: TaskId) -> String {
     task.map_or_else(|| "(none)".to_owned(), |task| task.key.to_string())
 }
 
-fn change_line(preview: &Preview, change: &FieldChange, shown: Shown) -> String {
+fn change_line(preview: &Preview, change: &FieldChange, shown: Shown) -> Vec<String> {
     let (from, to) = (
         shown_value(preview, &change.field, &change.from),
         shown_value(preview, &change.field, &change.to),
     );
     if change.field == "description" {
-        return "    description: follows the text".to_owned();
+        return vec!["    description: follows the text".to_owned()];
     }
-    cut(&format!("    {}: {from} -> {to}", field_name(&change.field)), shown.width)
+    fold(&format!("    {}: {from} -> {to}", field_name(&change.field)), shown.width)
 }
 
-fn estimate_line(preview: &Preview, item: &Item, shown: Shown) -> String {
+fn estimate_line(preview: &Preview, item: &Item) -> String {
     let range = |state: &crate::domain::state::State| {
         let estimate = state.task(TaskId::of(item.id)).and_then(|task| task.estimate());
         estimate.map_or_else(|| "none".to_owned(), |range| range.to_string())
     };
-    cut(
-        &format!("    estimate: {} -> {}", range(&preview.before), range(&preview.after)),
-        shown.width,
-    )
+    format!("    estimate: {} -> {}", range(&preview.before), range(&preview.after))
 }
 
 fn field_name(field: &str) -> &str {

@@ -116,25 +116,54 @@ fn branches(ends: &[bool]) -> String {
     text
 }
 
-/// Lays out rows in columns. If space is short, the title is cut first, then the prerequisites.
+/// Minimum width of the titles.
+const MIN_TITLE: usize = 24;
+
+/// Lays out rows in columns. If space is short, the titles are cut, and the prerequisites take
+/// several lines.
 fn columns(rows: &[[String; 4]], width: usize) -> String {
-    let longest = |column: usize, most: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).min(most)
-    };
-    let (estimate, lines, after) = (longest(1, 16), longest(2, 11), longest(3, width / 4));
+    let longest =
+        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (estimate, lines, after) = (longest(1), longest(2), longest(3).min(width / 4));
     let gaps = if after > 0 { 6 } else { 4 };
-    let title = longest(0, width.saturating_sub(estimate + lines + after + gaps));
+    let most = width.saturating_sub(estimate + lines + after + gaps).max(MIN_TITLE);
+    let title = longest(0).min(most);
     let row = |row: &[String; 4]| {
-        let text = format!(
+        let mut waits = broken(&row[3], after).into_iter();
+        let first = format!(
             "{:title$}  {:>estimate$}  {:lines$}  {}",
             cut(&row[0], title),
-            cut(&row[1], estimate),
-            cut(&row[2], lines),
-            cut(&row[3], after)
+            row[1],
+            row[2],
+            waits.next().unwrap_or_default()
         );
-        text.trim_end().to_owned()
+        let left = title + estimate + lines + 6;
+        let more = waits.map(|keys| format!("{:left$}{keys}", trunks(&row[0])));
+        let row: Vec<String> = [first].into_iter().chain(more).collect();
+        row.into_iter().map(|line| line.trim_end().to_owned())
     };
-    rows.iter().map(row).collect::<Vec<_>>().join("\n")
+    rows.iter().flat_map(row).collect::<Vec<_>>().join("\n")
+}
+
+/// Breaks prerequisites after commas. The lines after the first are indented to the keys.
+fn broken(waits: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for key in waits.split_inclusive(", ") {
+        match lines.last_mut() {
+            Some(line) if (line.clone() + key).trim_end().chars().count() <= width => {
+                line.push_str(key);
+            }
+            Some(_) => lines.push(format!("{:6}{key}", "")),
+            None => lines.push(key.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Returns the branches of a row as they continue below it.
+fn trunks(title: &str) -> String {
+    let branches = title.chars().take_while(|c| matches!(c, '│' | '├' | '└' | '─' | ' '));
+    branches.map(|c| if matches!(c, '│' | '├') { '│' } else { ' ' }).collect()
 }
 
 struct Forest {
@@ -194,5 +223,39 @@ impl Forest {
             }
         }
         open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_titles_are_cut_in_a_narrow_terminal() {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned);
+        let rows = [
+            row(["A-1  A phase", "3d", "L1-2", ""]),
+            row([
+                "├─ A-2  A task with a long title that does not fit",
+                "1d to 2d",
+                "L10000-10001",
+                "after A-3, A-4, A-5, A-6",
+            ]),
+            row(["└─ A-3  Another", "1d", "L3", "after A-4"]),
+        ];
+        let expected = [
+            "A-1  A phase                    3d  L1-2",
+            "├─ A-2  A task with a l…  1d to 2d  L10000-10001  after A-3, A-4,",
+            "│                                                       A-5, A-6",
+            "└─ A-3  Another                  1d  L3            after A-4",
+        ];
+        let rendered = columns(&rows, 60);
+        for (line, expected) in rendered.lines().zip(expected) {
+            assert_eq!(
+                line.split_whitespace().collect::<Vec<_>>(),
+                expected.split_whitespace().collect::<Vec<_>>()
+            );
+        }
+        assert_eq!(rendered.lines().count(), expected.len(), "{rendered}");
     }
 }

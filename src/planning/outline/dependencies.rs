@@ -163,16 +163,22 @@ impl Collector<'_> {
         }
     }
 
-    /// Returns the part of the text after a keyword that names its targets.
+    /// Returns the part of the text after a keyword that names its targets. A title in quotation
+    /// marks can contain any word.
     fn phrase<'t>(&self, rest: &'t str) -> &'t str {
-        let end = rest.find([';', ')', ']', '(']).unwrap_or(rest.len());
-        let end = rest[..end].find(". ").unwrap_or(end).min(end);
+        let quotes = quotes(rest);
+        let is_quoted = |at: usize| quotes.iter().any(|quote| quote.contains(&at));
+        let is_end = |(at, c): &(usize, char)| {
+            matches!(c, ';' | ')' | ']' | '(') || rest[*at..].starts_with(". ")
+        };
+        let mut ends = rest.char_indices().filter(|(at, _)| !is_quoted(*at));
+        let end = ends.find(is_end).map_or(rest.len(), |(at, _)| at);
         let rest = rest[..end].trim_end_matches('.');
         let mut stop = rest.len();
         let mut at = 0;
         for word in rest.split_inclusive(' ') {
             let plain = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-            if at > 0 && self.keywords.dependencies.stops.contains(&plain) {
+            if at > 0 && !is_quoted(at) && self.keywords.dependencies.stops.contains(&plain) {
                 stop = at;
                 break;
             }
@@ -210,7 +216,9 @@ impl Collector<'_> {
         let is_sure = |target: &Target| matches!(target, Target::Rows(_));
         // A list can resemble the title of one of its items, and a title can itself be a list.
         let is_title = matches!(&whole, Target::Rows(rows) if rows.iter().any(|row| self.is_title(*row, phrase)));
-        if parts.len() < 2 || is_title || (is_sure(&whole) && !targets.iter().all(is_sure)) {
+        let is_quoted = quotes(phrase).first().is_some_and(|quote| *quote == (0..phrase.len()));
+        let is_one = is_quoted || is_sure(&whole);
+        if parts.len() < 2 || is_title || (is_one && !targets.iter().all(is_sure)) {
             return self.record(from, &named(phrase, known), cue, mention, whole, reverse, strong);
         }
         for (part, target) in parts.into_iter().zip(targets) {
@@ -250,7 +258,7 @@ impl Collector<'_> {
                 if worth_saying && !phrase.is_empty() {
                     self.found.open.push(Open {
                         from,
-                        text: phrase.to_owned(),
+                        text: phrase.trim_matches(['"', '\u{201c}', '\u{201d}']).to_owned(),
                         span: mention.span.clone(),
                         guess,
                     });
@@ -356,6 +364,22 @@ fn find_word(text: &str, cue: &str) -> Option<usize> {
             |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-' || c == '_');
         !is_word(before) && !is_word(after)
     })
+}
+
+/// Returns the parts of a text in quotation marks, with the marks.
+fn quotes(text: &str) -> Vec<Range<usize>> {
+    let (mut found, mut open) = (Vec::new(), None);
+    for (at, c) in text.char_indices() {
+        match (c, open) {
+            ('"' | '\u{201c}', None) => open = Some(at),
+            ('"' | '\u{201d}', Some(from)) => {
+                found.push(from..at + c.len_utf8());
+                open = None;
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Splits "A, B and C" into its parts.

@@ -454,3 +454,20 @@ fn a_cancelled_task_reopens_with_its_line() {
     edit(path, "- [/] Raise the walls (1-2 days)\n", "");
     assert!(ok(path, &["plan", "shed.md"]).contains("- GS-5  Raise the walls"));
 }
+
+#[test]
+fn a_dependency_without_a_task_is_shown_in_full() {
+    let folder = lake();
+    let path = folder.path();
+    let awaited = "the approval of the regional transport authority for the northern depots that \
+        names every night delivery and every limit of noise and the streets that lorries may use";
+    let description =
+        format!("# Depots\n\n## Plan\n\n- Open the depot (1 day), depends on \"{awaited}\"\n");
+    std::fs::write(path.join("depots.md"), description).unwrap();
+    for columns in ["60", "100"] {
+        let output = command(path, &["plan", "depots.md"]).env("COLUMNS", columns).output();
+        let shown = text(&output.unwrap().stdout);
+        let words: Vec<&str> = shown.split_whitespace().collect();
+        assert!(words.join(" ").contains(awaited), "{shown}");
+    }
+}
