@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::context::request_by;
+use super::reply::terminal_width;
 use super::{CliError, Context, Reply};
 use crate::analytics::{Session, rows_text};
 use crate::app::App;
@@ -63,8 +64,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         "changes": story.second.report.items,
         "seqs": [story.planned.seq, story.replanned.seq, story.undone.seq],
     });
-    let reply =
-        Reply::new(json, tour::text(&story)).with_count("created", story.first.plan.nodes.len());
+    let text = tour::text(&story, terminal_width().into());
+    let reply = Reply::new(json, text).with_count("created", story.first.plan.nodes.len());
     Ok(reply.standing(format!("the tour is in {}", folder.display())))
 }
 

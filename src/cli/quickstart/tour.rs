@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::story::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
-use crate::cli::plan::{Shown, counts, cut, difference, effort, keys, reason, wrap};
+use crate::cli::plan::{Shown, counts, cut, difference, effort, fold, keys, reason, wrap};
 use crate::cli::show;
 use crate::domain::state::{ProjectState, State};
 use crate::exchange::view::task::TaskView;
 use crate::planning::plan::{Node, ProblemCode, SkipReason};
 use crate::service::find;
 
-const WIDTH: usize = 110;
-/// Width of the description next to its tasks.
-const LEFT: usize = 72;
+/// Minimum and maximum width of the tour.
+const WIDTHS: (usize, usize) = (60, 110);
+/// Maximum indentation of a wrapped text.
+const INDENT: usize = 5;
+/// Width of the tasks next to the description.
+const RIGHT: usize = 38;
 /// Part of the description that is shown next to its tasks.
 const FROM: &str = "### Phase 2";
 const TO: &str = "## Risks";
@@ -22,7 +25,10 @@ pub(super) fn key(story: &Story) -> String {
     project.map(|project| project.key.to_string()).unwrap_or_default()
 }
 
-pub(super) fn text(story: &Story) -> String {
+/// Renders the tour for a width.
+pub(super) fn text(story: &Story, width: usize) -> String {
+    let width = width.clamp(WIDTHS.0, WIDTHS.1);
+    let left = width - RIGHT;
     let key = key(story);
     let (done, changed) = (&story.done_key, &story.changed_key);
     let mut rendered = vec![
@@ -32,21 +38,22 @@ pub(super) fn text(story: &Story) -> String {
         String::new(),
         "1. Turn a description into a plan.   $ lakeplan plan migration.md --yes".to_owned(),
         String::new(),
-        format!("{:LEFT$}task, effort, who, waits for", " line  description"),
+        format!("{:left$}task, effort, who, waits for", " line  description"),
     ];
-    rendered.extend(beside(story));
+    rendered.extend(beside(story, left));
     rendered.push(String::new());
-    rendered.extend(wrap(&counts(&story.first), WIDTH).iter().map(|line| format!(" {line}")));
-    rendered.extend(caught(story));
-    rendered.extend(not_planned(story));
+    rendered
+        .extend(wrap(&counts(&story.first), width - INDENT).iter().map(|line| format!(" {line}")));
+    rendered.extend(caught(story, width));
+    rendered.extend(not_planned(story, width));
 
     rendered.push(String::new());
     rendered.push(format!(
         "2. Work goes on, and one sentence changes.   $ lakeplan task done {done}; lakeplan plan migration.md --yes"
     ));
-    rendered.push(format!("   was: {}", cut(SENTENCE.0.trim_start_matches("- "), WIDTH)));
-    rendered.push(format!("   now: {}", cut(SENTENCE.1.trim_start_matches("- "), WIDTH)));
-    let shown = Shown { rows: 12, is_full: false, lists_skipped: false, width: WIDTH };
+    rendered.push(format!("   was:  {}", SENTENCE.0.trim_start_matches("- ")));
+    rendered.push(format!("   now:  {}", SENTENCE.1.trim_start_matches("- ")));
+    let shown = Shown { rows: 12, is_full: false, lists_skipped: false, width: width - 3 };
     rendered.extend(
         difference(&story.second, shown)
             .lines()
@@ -97,7 +104,7 @@ pub(super) fn text(story: &Story) -> String {
         ("data team", "lakeplan query --views | lakeplan query --view velocity --format parquet > velocity.parquet".to_owned()),
     ];
     rendered.extend(roles.into_iter().map(|(role, commands)| format!("   {role:<14}{commands}")));
-    rendered.join("\n")
+    rendered.iter().flat_map(|line| fold(line, width)).collect::<Vec<_>>().join("\n")
 }
 
 fn task(state: &State, key: &str) -> String {
@@ -107,7 +114,7 @@ fn task(state: &State, key: &str) -> String {
 }
 
 /// Returns lines of the description, each next to the task it became.
-fn beside(story: &Story) -> Vec<String> {
+fn beside(story: &Story, left: usize) -> Vec<String> {
     let plan = &story.first.plan;
     let keys = keys(&story.first);
     let mut rows: BTreeMap<usize, &Node> = BTreeMap::new();
@@ -123,7 +130,7 @@ fn beside(story: &Story) -> Vec<String> {
         .skip_while(|(line, _)| !line.starts_with(FROM))
         .take_while(|(line, _)| *line != TO);
     for (line, number) in lines.filter(|(line, _)| !line.is_empty()) {
-        let sentence = format!("{number:>5}  {}", cut(line, LEFT - 8));
+        let sentence = format!("{number:>5}  {}", cut(line, left - 8));
         let row = rows.get(&number).map(|node| {
             let depth = node.key.matches('.').count();
             let key = keys.get(node.key.as_str()).map_or("", String::as_str);
@@ -136,13 +143,13 @@ fn beside(story: &Story) -> Vec<String> {
                 [Some(effort(node)), owner, after].into_iter().flatten().collect();
             format!("{}{key}  {}", if depth > 0 { "└─ " } else { "" }, parts.join("  "))
         });
-        rendered.push(format!("{sentence:LEFT$}{}", row.unwrap_or_default()).trim_end().to_owned());
+        rendered.push(format!("{sentence:left$}{}", row.unwrap_or_default()).trim_end().to_owned());
     }
     rendered
 }
 
 /// Returns the mistakes in the description that the planner found.
-fn caught(story: &Story) -> Vec<String> {
+fn caught(story: &Story, width: usize) -> Vec<String> {
     let problems = &story.first.plan.problems;
     let circle = problems.iter().find(|problem| problem.code == ProblemCode::DependencyCycle);
     let open = problems.iter().find(|problem| problem.code == ProblemCode::UncoveredRequirement);
@@ -150,11 +157,11 @@ fn caught(story: &Story) -> Vec<String> {
     let rendered = notes
         .into_iter()
         .filter_map(|(name, problem)| Some(format!("{name} {}", problem?.message)));
-    rendered.flat_map(|note| wrap(&note, WIDTH)).map(|line| format!(" {line}")).collect()
+    rendered.flat_map(|note| wrap(&note, width - INDENT)).map(|line| format!(" {line}")).collect()
 }
 
 /// Summarizes in one line what was read and is not work.
-fn not_planned(story: &Story) -> Vec<String> {
+fn not_planned(story: &Story, width: usize) -> Vec<String> {
     let is_reported = |found: SkipReason| {
         !matches!(found, SkipReason::Container | SkipReason::Markup | SkipReason::PlannedElsewhere)
     };
@@ -169,5 +176,5 @@ fn not_planned(story: &Story) -> Vec<String> {
         "not planned: {}; lakeplan plan migration.md --skipped lists more",
         parts.join(", ")
     );
-    wrap(&note, WIDTH).iter().map(|line| format!(" {line}")).collect()
+    wrap(&note, width - INDENT).iter().map(|line| format!(" {line}")).collect()
 }

@@ -1,6 +1,6 @@
 //! `lakeplan quickstart`, used like a person would.
 
-use super::{fails, json_of, ok, run};
+use super::{command, fails, json_of, ok, run, text};
 
 #[test]
 fn quickstart_prints_sixty_lines_and_leaves_a_usable_lake() {
@@ -31,6 +31,19 @@ fn quickstart_prints_sixty_lines_and_leaves_a_usable_lake() {
     for command in ["task tree LM", "next", "history LM-11"] {
         let args: Vec<&str> = command.split(' ').collect();
         ok(&inside, &args);
+    }
+}
+
+#[test]
+fn quickstart_fits_the_width() {
+    let folder = tempfile::tempdir().unwrap();
+    for columns in ["60", "80", "110"] {
+        let output = command(folder.path(), &["quickstart"]).env("COLUMNS", columns).output();
+        let rendered = text(&output.unwrap().stdout);
+        let width: usize = columns.parse().unwrap();
+        let long: Vec<&str> =
+            rendered.lines().filter(|line| line.chars().count() > width).collect();
+        assert!(rendered.contains("lakeplan undo") && long.is_empty(), "{columns}: {long:#?}");
     }
 }
 
