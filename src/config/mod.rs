@@ -9,6 +9,7 @@ mod error;
 pub mod file;
 mod keys;
 mod layers;
+mod network;
 mod origin;
 mod secrets;
 mod section;
@@ -34,6 +35,7 @@ use keys::{ACTOR, TARGET};
 pub use keys::{DEFAULTS, FILE, OUTPUTS, TARGETS};
 use layers::Layers;
 use origin::LayerSource;
+pub use network::Network;
 pub use origin::Setting;
 pub use secrets::{SecretName, SecretReference};
 pub use section::{Loaded, Section, SectionSpec};
@@ -69,6 +71,8 @@ pub struct Config {
     pub sections: BTreeMap<&'static str, BTreeMap<String, Setting>>,
     #[serde(skip)]
     pub databricks: Databricks,
+    #[serde(skip)]
+    pub network: Network,
     #[serde(skip)]
     layers: Layers,
 }
@@ -140,6 +144,7 @@ impl Config {
             secrets: secrets::references(&layers)?,
             sections: sections.iter().map(of_section).collect(),
             databricks: Databricks::read(env)?,
+            network: Network::read(env)?,
             layers,
         })
     }
