@@ -7,14 +7,16 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value, json};
 
 use crate::analytics::ReferencedTables;
-use crate::analytics::warehouse::Warehouse;
 use crate::config::{Config, ConfigError, SectionSpec};
+use crate::databricks::Workspace;
+use crate::databricks::catalog::SchemaName;
+use crate::databricks::warehouse::Warehouse;
 use crate::domain::any_record::RecordKey;
 use crate::domain::hint::LakeHint;
 use crate::domain::patch::Source;
 use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
-use crate::net::Workspace;
+use crate::net::{CaBundle, Network, ProxyServer};
 use crate::planning::outline::OutlinePlanner;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use crate::service::change::Committed;
@@ -26,7 +28,7 @@ use crate::store::backup::{self, Copied};
 use crate::store::delta::{DeltaStore, LakeLocation};
 use crate::store::doctor::{self, Checkup, Extent};
 use crate::store::event_tables::{INBOX_RESULTS, RUNS};
-use crate::store::location::catalog::{Catalog, InboxRoot, SchemaName};
+use crate::store::location::catalog::{Catalog, InboxRoot};
 use crate::store::tables::FoldedTable;
 use crate::store::{
     Erased, FoldReport, Format, Head, INBOX, LakeTables, Maintained, Retention, Scope, Store,
@@ -153,7 +155,22 @@ impl App {
 
     /// Returns the workspace and credentials from the environment.
     pub fn workspace(config: &Config) -> Result<Arc<Workspace>, ServiceError> {
-        Ok(Arc::new(Workspace::open(config.databricks.host()?, config.databricks.credentials()?)?))
+        let (host, credentials) = (config.databricks.host()?, config.databricks.credentials()?);
+        let network = Self::network(config);
+        Ok(Arc::new(Workspace::open(host, credentials, &network, Arc::new(SystemClock))?))
+    }
+
+    /// Returns the proxy and the certificates for requests to APIs.
+    fn network(config: &Config) -> Network {
+        let config = config.network.clone();
+        Network {
+            proxy: config.proxy.map(|(origin, url)| ProxyServer { origin: origin.to_owned(), url }),
+            no_proxy: config.no_proxy,
+            certificates: config
+                .certificates
+                .map(|(origin, path)| CaBundle { origin: origin.to_owned(), path }),
+            ..Network::default()
+        }
     }
 
     /// Returns the catalog and schema of the configured lake.

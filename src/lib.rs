@@ -11,8 +11,10 @@
 //! | planning | domain, text |
 //! | net, runtime | domain |
 //! | config | domain, text |
-//! | store, exchange | domain, text, net, runtime, config |
-//! | analytics | domain, text, net, store |
+//! | databricks | domain, net, runtime |
+//! | store | domain, text, databricks, runtime, config |
+//! | exchange | domain, text, runtime, config |
+//! | analytics | domain, text, databricks, store |
 //! | service | all of the above |
 //! | app | all of the above |
 //! | cli | all of the above except net |
@@ -24,6 +26,7 @@ pub mod analytics;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod databricks;
 pub mod domain;
 pub mod exchange;
 pub mod net;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::result_format::Format;
-use super::warehouse::WarehouseError;
+use crate::databricks::warehouse::WarehouseError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::domain::hint::{Hint, QueryHint};
 use crate::store::StoreError;

@@ -5,9 +5,9 @@
 //! statement can be run again.
 
 use super::views::VIEWS;
+use crate::databricks::catalog::{SchemaName, literal, quoted};
 use crate::store::INBOX;
 use crate::store::dictionary::{Entry, dictionary};
-use crate::store::location::catalog::{SchemaName, literal, quoted};
 
 /// Statement, with a description of what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]

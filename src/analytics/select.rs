@@ -35,7 +35,7 @@ impl Select {
 
     /// Returns a SELECT of all rows of a table or view.
     pub fn all_of(name: &str) -> Self {
-        Self(format!("SELECT * FROM {}", crate::store::location::catalog::quoted(name)))
+        Self(format!("SELECT * FROM {}", crate::databricks::catalog::quoted(name)))
     }
 
     pub fn as_str(&self) -> &str {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::analytics::warehouse::Stop;
+use crate::databricks::warehouse::Stop;
 
 /// Default time limit of a statement in seconds; a warehouse may have to start first.
 pub const DEFAULT_TIMEOUT_SECS: u64 = 900;

@@ -4,7 +4,7 @@ use super::reply::count;
 use super::{CliError, Context, Reply, cancel};
 use crate::analytics::registration::{Registration, Statement, access_grants, script, views};
 use crate::app::App;
-use crate::store::location::catalog::SchemaName;
+use crate::databricks::catalog::SchemaName;
 
 /// Register the lake's tables and views in Unity Catalog.
 ///

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::hint::hint_text;
-use crate::analytics::warehouse::WarehouseError;
 use crate::config::ConfigError;
+use crate::databricks::warehouse::WarehouseError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::domain::hint::Hint;
 use crate::domain::violation::Violation;

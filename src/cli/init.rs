@@ -4,7 +4,8 @@ use super::{CliError, Context, Reply, cancel};
 use crate::analytics::registration::Registration;
 use crate::app::App;
 use crate::config::Setting;
-use crate::store::location::catalog::{Catalog, SchemaName};
+use crate::databricks::catalog::SchemaName;
+use crate::store::location::catalog::Catalog;
 
 /// Create a lake.
 ///
@@ -75,7 +76,7 @@ async fn registered(
     (app, is_new): (App, bool),
     schema: &SchemaName,
     catalog: Catalog,
-    warehouse: Option<crate::analytics::warehouse::Warehouse>,
+    warehouse: Option<crate::databricks::warehouse::Warehouse>,
 ) -> Result<Reply, CliError> {
     let root = app.service.store.to_string();
     let head = app.service.store.head().await?;

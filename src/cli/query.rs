@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::reply::{count, rows, table};
 use super::{CliError, Context, Reply, cancel};
-use crate::analytics::warehouse::{Param, Stop};
 use crate::analytics::{
     AnalyticsError, AsOfSnapshot, Format, LakeSelect, RecordBatch, Select, Session, VIEWS,
     csv_for_spreadsheets, memory_exceeded, rows_json, rows_text, run_blocking,
 };
 use crate::app::App;
+use crate::databricks::warehouse::{Param, Stop};
 use crate::domain::time::AsOf;
 use crate::service::ServiceError;
 use crate::store::Scope;

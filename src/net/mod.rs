@@ -1,17 +1,32 @@
-//! HTTP access to APIs: every request that Lakeplan itself makes goes through [`Http`].
+//! HTTP for every API that Lakeplan itself calls: each request goes through [`Http`].
 //!
-//! This module decides which addresses may be contacted. It handles tokens, timeouts, size limits,
-//! retries and status codes. It does not interpret response bodies (`store` and `analytics` do).
-//! Data leaves as JSON or bytes, and errors as [`NetError`], whose texts contain no secret.
+//! This module decides which addresses may be contacted ([`Base`], `reach`). It sends a request
+//! exactly once, with limits on time and size, and tells whether the server may have processed a
+//! failed one ([`Delivery`]). [`retry`] holds the only retry loop. It does not interpret response
+//! bodies: the modules of the APIs do. Errors are [`NetError`], whose texts contain no secret.
 
+mod auth;
+mod body;
+mod connection;
 mod error;
+mod error_response;
+mod headers;
 mod host;
 mod http;
+mod network;
+mod reach;
 mod request;
-mod retry;
-mod workspace;
+mod resolver;
+mod response;
+pub mod retry;
 
-pub use error::{ApiErrorBody, NetError};
-pub use http::Http;
+pub use auth::Auth;
+pub use error::{Delivery, Lost, NetError, Unsent};
+pub use error_response::{ErrorBody, ErrorResponse, one_line};
+pub use headers::Headers;
+pub use host::Base;
+pub use http::{Http, Redirects};
+pub use network::{CaBundle, Names, Network, ProxyServer};
 pub use request::Request;
-pub use workspace::Workspace;
+pub use reqwest::Method;
+pub use response::Response;

@@ -4,13 +4,13 @@ use thiserror::Error;
 
 use crate::analytics::AnalyticsError;
 use crate::config::ConfigError;
+use crate::databricks::WorkspaceError;
 use crate::domain::apply::Conflict;
 use crate::domain::error_kind::ErrorKind;
 use crate::domain::hint::Hint;
 use crate::domain::id::PatchSetId;
 use crate::domain::violation::Violation;
 use crate::exchange::json::JsonError;
-use crate::net::NetError;
 use crate::planning::plan_problem::PlanProblem;
 use crate::planning::planner::PlannerError;
 use crate::store::StoreError;
@@ -24,7 +24,7 @@ pub enum ServiceError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Net(#[from] NetError),
+    Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Planner(#[from] PlannerError),
     /// The planner's plan breaks rules; nothing was written.
@@ -72,7 +72,7 @@ impl ServiceError {
             Self::Store(cause) => cause.kind(),
             Self::Query(cause) => cause.kind(),
             Self::Config(cause) => cause.kind(),
-            Self::Net(cause) => cause.kind(),
+            Self::Workspace(cause) => cause.kind(),
             Self::Planner(cause) => cause.kind(),
             Self::InvalidPlan { .. } => ErrorKind::InvalidPlan,
             Self::Refused(_) => ErrorKind::Refused,
@@ -91,7 +91,7 @@ impl ServiceError {
             Self::Store(cause) => cause.hint(),
             Self::Query(cause) => cause.hint(),
             Self::Config(cause) => Some(cause.hint()),
-            Self::Net(cause) => cause.hint(),
+            Self::Workspace(cause) => cause.hint(),
             Self::Planner(cause) => cause.hint(),
             Self::Refused(_) | Self::InvalidPlan { .. } => None,
             Self::Conflicted { .. } => {

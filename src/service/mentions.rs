@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use super::resolve::name_of;
 use super::{Service, ServiceError};
+use crate::databricks::catalog::literal;
 use crate::domain::any_record::RecordKey;
 use crate::domain::hint::Hint;
 use crate::domain::record::Entity;
 use crate::store::event_tables::{AGENT_LOGS, EventTable, INBOX_RESULTS, RUNS};
 use crate::store::inbox::{Cell, Columns, Scanned, TextLimits};
-use crate::store::location::catalog::literal;
 use crate::store::row::{Row, Stream};
 use crate::store::tables::TABLES;
 use crate::store::{INBOX, LakeTables, Scope};

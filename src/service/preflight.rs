@@ -1,8 +1,10 @@
 //! Checks whether a lake in Unity Catalog has everything it needs.
 
 use crate::analytics::registration::view_names;
-use crate::analytics::warehouse::Warehouse;
-use crate::store::location::catalog::{Catalog, Check, SchemaName};
+use crate::databricks::Check;
+use crate::databricks::catalog::SchemaName;
+use crate::databricks::warehouse::Warehouse;
+use crate::store::location::catalog::Catalog;
 
 /// Runs every check, including the warehouse if one is named. Changes nothing.
 pub async fn preflight(

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::location::catalog::{CatalogError, features};
+use super::location::catalog::features;
 use super::location::cloud::CloudError;
 use super::names::INBOX;
 use super::tables::is_of_folded_table;
 use crate::config::NotUtf8;
+use crate::databricks::catalog::CatalogError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::domain::hint::{Hint, LakeHint, Repair};
 

@@ -8,7 +8,7 @@ use super::delta_log::table::Table;
 use super::delta_log::table_log::TableLog;
 use super::error::StoreError;
 use super::lake_tables::LakeTables;
-use super::location::catalog::CatalogError;
+use crate::databricks::catalog::CatalogError;
 
 /// Returns the remaining tables of a lake at a location without a journal. The empty tables of an
 /// `init` that was interrupted before it created the journal do not count.

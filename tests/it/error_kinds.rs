@@ -8,17 +8,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakeplan::analytics::warehouse::{StatementState, WarehouseError};
 use lakeplan::analytics::{AnalyticsError, Format};
 use lakeplan::cli::CliError;
 use lakeplan::config::{ConfigError, NotUtf8};
+use lakeplan::databricks::catalog::CatalogError;
+use lakeplan::databricks::warehouse::{StatementState, WarehouseError};
+use lakeplan::databricks::{ApiErrorBody, WorkspaceError};
 use lakeplan::domain::apply::Conflict;
 use lakeplan::domain::id::PatchSetId;
 use lakeplan::domain::record::Entity;
-use lakeplan::net::{ApiErrorBody, NetError};
+use lakeplan::net::{ErrorBody, ErrorResponse, Headers, Lost, NetError, Unsent};
 use lakeplan::service::ServiceError;
 use lakeplan::store::StoreError;
-use lakeplan::store::location::catalog::CatalogError;
 use lakeplan::store::location::cloud::CloudError;
 use serde_json::{Value, json};
 
@@ -35,30 +36,56 @@ fn io_error() -> io::Error {
 }
 
 fn net_errors() -> Vec<(NetError, u8)> {
-    let (host, body) = (|| text("dbc.example.com"), || Box::new(ApiErrorBody::default()));
-    let origin = || text("DATABRICKS_TOKEN");
+    let host = || text("api.example.com");
+    let source = || reqwest::Proxy::all("http://[").unwrap_err();
+    let answered = |status| {
+        let (headers, body) = (Headers::default(), ErrorBody::Text(text("no")));
+        NetError::Answered(Box::new(ErrorResponse { host: host(), status, headers, body }))
+    };
+    let unsent = |why| NetError::NotSent { host: host(), why, source: source() };
+    let lost = |why| NetError::Uncertain { host: host(), why, source: source() };
     vec![
         (NetError::BadAddress { given: text("x"), why: "it has no host" }, 3),
-        (
-            NetError::Unreachable {
-                host: host(),
-                source: reqwest::Proxy::all("http://[").unwrap_err(),
-            },
-            4,
-        ),
-        (NetError::Unauthorized { host: host(), body: body() }, 3),
-        (NetError::TokenFile { path: text("token"), source: io_error() }, 3),
-        (NetError::BadToken { what: "token", origin: origin() }, 3),
-        (NetError::BadGrant { host: host() }, 3),
-        (NetError::Forbidden { host: host(), body: body() }, 3),
-        (NetError::NotFound { host: host(), body: body() }, 3),
-        (NetError::Rejected { host: host(), status: 400, body: body() }, 3),
-        (NetError::Redirected { host: host(), status: 302 }, 3),
-        (NetError::RateLimited { host: host(), after: None }, 4),
-        (NetError::Server { host: host(), status: 503, after: None, body: body() }, 4),
-        (NetError::TooLarge { host: host(), limit: 1 }, 3),
-        (NetError::NotJson { host: host() }, 3),
+        (NetError::BadRequest { host: host(), part: text("X-A") }, 3),
+        (NetError::Blocked { host: host(), why: "this machine" }, 3),
+        (unsent(Unsent::Name), 4),
+        (unsent(Unsent::Refused), 4),
+        (unsent(Unsent::Timeout), 4),
+        (unsent(Unsent::Tls), 4),
+        (unsent(Unsent::Connection), 4),
+        (lost(Lost::Timeout), 4),
+        (lost(Lost::Closed), 4),
+        (lost(Lost::Body), 4),
+        (answered(302), 3),
+        (answered(422), 3),
+        (answered(429), 4),
+        (answered(503), 4),
+        (NetError::TooLarge { host: host(), status: 200, limit: 1 }, 3),
+        (NetError::BadEncoding { host: host(), status: 200, encoding: text("br") }, 3),
+        (NetError::NotJson { host: host(), status: 200 }, 3),
+        (NetError::CaBundle { origin: text("A"), path: text("a.pem"), why: text("no") }, 3),
+        (NetError::BadProxy { origin: text("HTTPS_PROXY") }, 3),
+        (NetError::Tls { source: source() }, 3),
     ]
+}
+
+fn workspace_errors() -> Vec<(WorkspaceError, u8)> {
+    let (host, body) = (|| text("dbc.example.com"), || Box::new(ApiErrorBody::default()));
+    let origin = || text("DATABRICKS_TOKEN");
+    let own = vec![
+        (WorkspaceError::Unauthorized { host: host(), body: body() }, 3),
+        (WorkspaceError::TokenFile { path: text("token"), source: io_error() }, 3),
+        (WorkspaceError::BadToken { what: "token", origin: origin() }, 3),
+        (WorkspaceError::BadGrant { host: host() }, 3),
+        (WorkspaceError::Forbidden { host: host(), body: body() }, 3),
+        (WorkspaceError::NotFound { host: host(), body: body() }, 3),
+        (WorkspaceError::Rejected { host: host(), status: 400, body: body() }, 3),
+        (WorkspaceError::Redirected { host: host(), status: 302 }, 3),
+        (WorkspaceError::RateLimited { host: host(), after: None }, 4),
+        (WorkspaceError::Server { host: host(), status: 503, after: None, body: body() }, 4),
+    ];
+    let net = net_errors().into_iter().map(|(err, exit)| (WorkspaceError::Net(err), exit));
+    own.into_iter().chain(net).collect()
 }
 
 fn config_errors() -> Vec<ConfigError> {
@@ -131,8 +158,9 @@ fn catalog_errors() -> Vec<(CatalogError, u8)> {
         (CatalogError::NoCredential { url: url() }, 3),
         (CatalogError::Unreadable { host: text("h"), what: text("x") }, 3),
     ];
-    let net = net_errors().into_iter().map(|(err, exit)| (CatalogError::from(err), exit));
-    own.into_iter().chain(net).collect()
+    let workspace =
+        workspace_errors().into_iter().map(|(err, exit)| (CatalogError::from(err), exit));
+    own.into_iter().chain(workspace).collect()
 }
 
 fn store_errors() -> Vec<(StoreError, &'static str, u8)> {
@@ -199,8 +227,9 @@ fn warehouse_errors() -> Vec<(WarehouseError, u8)> {
         (WarehouseError::Deadline { left }, 4),
         (WarehouseError::Unreadable { what: text("x") }, 3),
     ];
-    let net = net_errors().into_iter().map(|(err, exit)| (WarehouseError::Net(err), exit));
-    own.into_iter().chain(net).collect()
+    let workspace =
+        workspace_errors().into_iter().map(|(err, exit)| (WarehouseError::Workspace(err), exit));
+    own.into_iter().chain(workspace).collect()
 }
 
 fn analytics_errors() -> Vec<(AnalyticsError, &'static str, u8)> {
@@ -293,8 +322,9 @@ fn service_errors() -> Vec<(ServiceError, &'static str, u8)> {
     ];
     let config =
         config_errors().into_iter().map(|err| (ServiceError::Config(err), "configuration", 3));
-    let net =
-        net_errors().into_iter().map(|(err, exit)| (ServiceError::Net(err), "configuration", exit));
+    let workspace = workspace_errors()
+        .into_iter()
+        .map(|(err, exit)| (ServiceError::Workspace(err), "configuration", exit));
     let store =
         store_errors().into_iter().map(|(err, code, exit)| (ServiceError::Store(err), code, exit));
     let not_written = store_errors()
@@ -303,7 +333,13 @@ fn service_errors() -> Vec<(ServiceError, &'static str, u8)> {
     let query = analytics_errors()
         .into_iter()
         .map(|(err, code, exit)| (ServiceError::Query(err), code, exit));
-    own.into_iter().chain(config).chain(net).chain(store).chain(not_written).chain(query).collect()
+    own.into_iter()
+        .chain(config)
+        .chain(workspace)
+        .chain(store)
+        .chain(not_written)
+        .chain(query)
+        .collect()
 }
 
 fn cli_errors() -> Vec<(CliError, &'static str, u8)> {

@@ -6,9 +6,8 @@ use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use deltalake::arrow::compute::{CastOptions, cast_with_options};
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::error::WarehouseError;
-use super::wire::{self, Chunk, Column, STATEMENTS, Succeeded};
-use crate::net::{Request, Workspace};
+use crate::databricks::Workspace;
+use crate::databricks::warehouse::{Chunk, Column, Succeeded, WarehouseError};
 
 /// Rows of a result.
 #[derive(Clone, Debug)]
@@ -36,25 +35,11 @@ pub async fn rows(workspace: &Workspace, answered: Succeeded) -> Result<Rows, Wa
         if let Some(index) =
             chunk.next_chunk_index.filter(|_| seen <= answered.manifest.total_chunk_count)
         {
-            next = Some(piece(workspace, &answered.statement_id, index).await?);
+            next = Some(Chunk::fetch(workspace, &answered.statement_id, index).await?);
         }
     }
     check_row_count(&batches, &answered)?;
     Ok(Rows { batches, is_truncated: answered.manifest.truncated })
-}
-
-/// Fetches another chunk of a result.
-pub async fn piece(
-    workspace: &Workspace,
-    statement: &str,
-    index: u64,
-) -> Result<Chunk, WarehouseError> {
-    let request = Request::get(STATEMENTS)
-        .part(statement)
-        .part("result")
-        .part("chunks")
-        .part(&index.to_string());
-    wire::read(workspace.send(&request).await?)
 }
 
 /// Fails if the number of rows differs from the announced one. Does not check a truncated result,

@@ -6,9 +6,9 @@ use crate::app::App;
 use crate::cli::hint::hint_text;
 use crate::cli::reply::count;
 use crate::cli::{CliError, Context, Reply};
+use crate::databricks::{Check, State};
 use crate::service::ServiceError;
 use crate::service::preflight::preflight;
-use crate::store::location::catalog::{Check, State};
 
 pub async fn run(warehouse: Option<&str>, context: &Context) -> Result<Reply, CliError> {
     let config = &context.config;

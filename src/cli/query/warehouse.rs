@@ -1,9 +1,10 @@
 //! `query --warehouse`: runs the query on a SQL warehouse.
 
-use crate::analytics::warehouse::{Disposition, Param, Rows, Stop};
+use crate::analytics::warehouse::{self, Rows};
 use crate::analytics::{Format, Select};
 use crate::app::App;
 use crate::cli::{CliError, Context};
+use crate::databricks::warehouse::{Disposition, Param, Stop};
 use crate::service::ServiceError;
 
 /// Runs the query until it ends or `stop` completes.
@@ -22,7 +23,7 @@ pub async fn rows(
     } else {
         Disposition::Small
     };
-    let rows = warehouse.query(select, params, size, stop).await;
+    let rows = warehouse::query(&warehouse, select, params, size, stop).await;
     let rows =
         rows.map_err(|err| ServiceError::from(crate::analytics::AnalyticsError::from(err)))?;
     if rows.is_truncated {

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::delta_log::spec::{Column, TableSpec};
 use super::delta_log::table_log::{TableLog, entry_bytes};
 use super::error::StoreError;
-use super::location::catalog::CatalogError;
+use crate::databricks::catalog::CatalogError;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 

@@ -13,12 +13,12 @@ use super::definition::{self, NewFile};
 use super::folding::{CONCURRENCY, Folded, Folding, Prepare, Prepared, Rewrite};
 use super::read::TableState;
 use super::{BUCKET, FoldedTable, field_changes, join};
+use crate::databricks::catalog::CatalogError;
 use crate::domain::time::Instant;
 use crate::runtime::Clock;
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::location::catalog::CatalogError;
 use crate::store::row::Row;
 
 /// Maximum number of small files of appended rows in a bucket before they are compacted.

@@ -40,7 +40,24 @@ fn a_missing_or_unreachable_workspace_is_reported() {
     let printed = rendered(with("DATABRICKS_HOST", Some("https://me:canary@example.com")), 3);
     assert!(printed.contains("it contains a user name or a password"), "{printed}");
     let printed = rendered(with("DATABRICKS_HOST", Some("http://127.0.0.1:1")), 4);
-    assert!(printed.contains("127.0.0.1 cannot be reached"), "{printed}");
+    let refused = "127.0.0.1 cannot be reached: it refuses the connection";
+    assert!(printed.contains(refused), "{printed}");
+    assert!(printed.contains("hint: check DATABRICKS_HOST and the network"), "{printed}");
+    for name in ["LAKEPLAN_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
+        let printed = rendered(with(name, Some("/nowhere/ca.pem")), 3);
+        let unusable = format!(
+            "error: {name}: the certificates in /nowhere/ca.pem cannot be used: No such file"
+        );
+        assert!(printed.contains(&unusable), "{printed}");
+        assert!(printed.contains("hint: LAKEPLAN_CA_BUNDLE names a file"), "{printed}");
+    }
+    let mut behind_proxy = command(&server, folder.path(), &LIST);
+    behind_proxy
+        .env("DATABRICKS_HOST", "https://workspace.invalid")
+        .env("HTTPS_PROXY", "socks5://me:canary@proxy");
+    let printed = rendered(guarded(&mut behind_proxy), 3);
+    let bad_proxy = "HTTPS_PROXY is not the address of an http or https proxy";
+    assert!(printed.contains(bad_proxy), "{printed}");
     let printed = rendered(with("DATABRICKS_TOKEN_FILE", Some("/nowhere/token")), 3);
     assert!(printed.contains("the token file /nowhere/token cannot be read"), "{printed}");
     let printed = rendered(with("DATABRICKS_TOKEN", Some("two canary words")), 3);

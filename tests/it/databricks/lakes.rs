@@ -4,21 +4,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lakeplan::databricks::catalog::SchemaName;
 use lakeplan::domain::secret::{Credentials, Secret};
-use lakeplan::net::Workspace;
-use lakeplan::store::location::catalog::{Catalog, SchemaName};
+use lakeplan::store::location::catalog::Catalog;
 use object_store::ObjectStoreExt;
 use object_store::path::Path as StorePath;
 use serde_json::json;
 
 use super::server::Server;
 use super::workspace::Script;
-use super::{BUCKET_LAKE, TOKEN, command, fails, guarded, json_of, ok, text, with_lake};
+use super::{
+    BUCKET_LAKE, TOKEN, command, fails, guarded, json_of, ok, text, with_lake, workspace_of,
+};
 use crate::support::clock;
 
 /// Opens the catalog of the library with the server's storage.
 pub fn catalog(server: &Server, clock: Arc<dyn lakeplan::runtime::Clock>) -> Catalog {
-    let workspace = Workspace::open(server.url(), Credentials::Token(Secret::new(TOKEN))).unwrap();
+    let workspace = workspace_of(server, Credentials::Token(Secret::new(TOKEN)));
     let variables = [
         ("AWS_ENDPOINT_URL", server.url()),
         ("AWS_ALLOW_HTTP", "true"),
@@ -308,18 +310,21 @@ async fn an_expired_token_is_reloaded_or_requested_again() {
     let file = folder.path().join("token");
     std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
     let me = lakeplan::net::Request::get("api/2.0/preview/scim/v2/Me");
-    let by_file = Workspace::open(server.url(), Credentials::TokenFile(file.clone())).unwrap();
+    let by_file = workspace_of(&server, Credentials::TokenFile(file.clone()));
     by_file.send(&me).await.unwrap();
     server.workspace().tokens = ["second-canary".to_owned()].into();
     let refused = by_file.send(&me).await.unwrap_err();
-    assert!(matches!(refused, lakeplan::net::NetError::Unauthorized { .. }), "{refused}");
+    assert!(
+        matches!(refused, lakeplan::databricks::WorkspaceError::Unauthorized { .. }),
+        "{refused}"
+    );
     assert!(!format!("{refused} {refused:?} {by_file:?}").contains("canary"));
     std::fs::write(&file, "second-canary").unwrap();
     by_file.send(&me).await.unwrap();
 
     let client =
         Credentials::Client { id: "app-1".to_owned(), secret: Secret::new("client-canary-secret") };
-    let principal = Workspace::open(server.url(), client).unwrap();
+    let principal = workspace_of(&server, client);
     futures::future::try_join_all((0..8).map(|_| principal.send(&me))).await.unwrap();
     assert_eq!(
         server.workspace().tokens_granted,

@@ -19,13 +19,23 @@ mod workspace;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use lakeplan::databricks::Workspace;
+use lakeplan::domain::secret::Credentials;
+use lakeplan::net::Network;
 use serde_json::Value;
 use server::Server;
+
+use crate::support::clock;
 
 /// Part of every token, key and signature; no output may contain it.
 pub const CANARY: &str = "canary";
 pub const TOKEN: &str = "dapi-canary-token";
 pub const BUCKET_LAKE: &str = "s3://team/plans/lake";
+
+/// Opens the server's workspace with the library.
+pub fn workspace_of(server: &Server, credentials: Credentials) -> Workspace {
+    Workspace::open(server.url(), credentials, &Network::default(), clock()).unwrap()
+}
 
 /// The binary, configured only with the server.
 pub fn command(server: &Server, folder: &Path, args: &[&str]) -> Command {

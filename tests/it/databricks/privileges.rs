@@ -2,16 +2,15 @@
 //! that are not registered.
 
 use futures::{StreamExt, TryStreamExt, stream};
+use lakeplan::databricks::catalog::SchemaName;
 use lakeplan::domain::secret::{Credentials, Secret};
-use lakeplan::net::Workspace;
-use lakeplan::store::location::catalog::SchemaName;
 use object_store::path::Path as StorePath;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
 use super::lakes::catalog;
 use super::server::Server;
-use super::{BUCKET_LAKE, TOKEN, fails, json_of, ok, run, text, with_lake};
+use super::{BUCKET_LAKE, TOKEN, fails, json_of, ok, run, text, with_lake, workspace_of};
 use crate::support::clock;
 
 /// A registered lake with a task, used by a principal without privileges on the location.
@@ -107,7 +106,7 @@ fn a_new_table_needs_access_to_its_location() {
 #[tokio::test]
 async fn the_test_catalog_denies_paths_above_registered_tables() {
     let (server, _folder) = with_lake();
-    let workspace = Workspace::open(server.url(), Credentials::Token(Secret::new(TOKEN))).unwrap();
+    let workspace = workspace_of(&server, Credentials::Token(Secret::new(TOKEN)));
     let send = async |url: String| {
         let body = json!({"url": url, "operation": "PATH_READ"});
         workspace
@@ -119,7 +118,10 @@ async fn the_test_catalog_denies_paths_above_registered_tables() {
     };
     for parent in [BUCKET_LAKE.to_owned(), format!("{BUCKET_LAKE}/"), "s3://team/plans".to_owned()]
     {
-        assert!(matches!(send(parent).await, Err(lakeplan::net::NetError::Forbidden { .. })));
+        assert!(matches!(
+            send(parent).await,
+            Err(lakeplan::databricks::WorkspaceError::Forbidden { .. })
+        ));
     }
     assert!(
         send(format!("{BUCKET_LAKE}/tasks")).await.is_ok()

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use lakeplan::cli::hint::hint_text;
+use lakeplan::databricks::catalog::SchemaName;
 use lakeplan::runtime::ManualClock;
 use lakeplan::store::delta::DeltaStore;
-use lakeplan::store::location::catalog::SchemaName;
 use lakeplan::store::{Format, Outcome, Scope, Store, StoreError};
 use serde_json::json;
 

@@ -8,13 +8,11 @@ use object_store::ObjectStore;
 use object_store::prefix::PrefixStore;
 use url::Url;
 
-use super::api::{self, Access, TableInfo};
 use super::client::Catalog;
-use super::credentials::{TableCredentials, Vending};
-use super::error::CatalogError;
-use super::name::SchemaName;
-use super::privileges::Privilege;
 use super::storage::StoreBuilder;
+use crate::databricks::catalog::{
+    Access, CatalogError, Privilege, SchemaName, TableCredentials, TableInfo, Vending, api,
+};
 use crate::store::error::StoreError;
 use crate::store::inbox::NAME;
 use crate::store::location::LakeLocation;
@@ -48,7 +46,9 @@ impl Catalog {
         name: &SchemaName,
         root: &LakeLocation,
     ) -> Result<InboxRoot, StoreError> {
-        let Some(table) = self.table(name, NAME).await? else { return Ok(InboxRoot::below(root)) };
+        let Some(table) = self.unity.table(name, NAME).await? else {
+            return Ok(InboxRoot::below(root));
+        };
         if lies_in_usual_place(&table, root) {
             return Ok(InboxRoot::below(root));
         }
@@ -56,7 +56,7 @@ impl Catalog {
         let url =
             Url::parse(&location).map_err(|_| CatalogError::Elsewhere { url: location.clone() })?;
         let credentials = TableCredentials {
-            workspace: Arc::clone(&self.workspace),
+            workspace: Arc::clone(&self.unity.workspace),
             table_id: table.table_id,
             access: Access::Read,
         };
@@ -65,6 +65,7 @@ impl Catalog {
             Err(err) => {
                 let needs = [Privilege::Select, Privilege::ExternalUseSchema];
                 return Err(self
+                    .unity
                     .explain(err, "read the table inbox", Some(name), None, &needs)
                     .await
                     .into());

@@ -6,25 +6,15 @@
 //! access gets a read-only lake. The table `inbox` may be elsewhere, and is then read there. A lake
 //! to be created has one credential for its location.
 
-mod api;
 mod client;
-mod credentials;
-mod error;
 pub mod features;
 mod inbox;
-mod name;
 mod per_table_store;
 mod preflight;
-mod privileges;
 mod readonly;
 mod root;
 mod storage;
 pub mod volume;
 
-pub use api::Vended;
 pub use client::Catalog;
-pub use credentials::{CredentialSource, Vending};
-pub use error::CatalogError;
 pub use inbox::InboxRoot;
-pub use name::{NoSchemaName, SchemaName, literal, quoted};
-pub use preflight::{Check, State};

@@ -21,14 +21,14 @@ use object_store::{
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::api::{Access, TableInfo, Vended};
-use super::client::{Catalog, same_place};
-use super::credentials::{CredentialSource, PathCredentials, TableCredentials, Vending};
-use super::error::CatalogError;
-use super::name::SchemaName;
-use super::privileges::Privilege;
+use super::client::Catalog;
 use super::readonly::ReadOnly;
 use super::storage::StoreBuilder;
+use crate::databricks::catalog::api::same_place;
+use crate::databricks::catalog::{
+    Access, CatalogError, CredentialSource, PathCredentials, Privilege, SchemaName,
+    TableCredentials, TableInfo, Vended, Vending,
+};
 use crate::store::error::StoreError;
 use crate::store::location::LakeLocation;
 use crate::store::names::JOURNAL;
@@ -140,7 +140,7 @@ impl Lake {
     async fn vending(&self, name: &str, access: Access) -> Result<Vending, CatalogError> {
         let credentials: Arc<dyn CredentialSource> = if name == JOURNAL {
             Arc::new(TableCredentials {
-                workspace: Arc::clone(&self.catalog.workspace),
+                workspace: Arc::clone(&self.catalog.unity.workspace),
                 table_id: self.journal.clone(),
                 access,
             })
@@ -157,7 +157,7 @@ impl Lake {
         if !err.is_refusal() {
             return Ok(err);
         }
-        let table = self.catalog.table(&self.schema, name).await?;
+        let table = self.catalog.unity.table(&self.schema, name).await?;
         let (what, schema, url) = (
             format!("use the table {name} from an external client"),
             Some(&self.schema),
@@ -165,22 +165,25 @@ impl Lake {
         );
         if table.as_ref().is_some_and(|table| same_place(&table.storage_location, &url)) {
             let needs = [Privilege::ExternalUseSchema, Privilege::Select, Privilege::Modify];
-            return Ok(self.catalog.explain(err, &what, schema, None, &needs).await);
+            return Ok(self.catalog.unity.explain(err, &what, schema, None, &needs).await);
         }
         let needs = [Privilege::ExternalUseLocation, Privilege::ReadFiles, Privilege::WriteFiles];
-        Ok(match (self.catalog.explain(err, &what, schema, Some(&url), &needs).await, table) {
-            (CatalogError::Lacks { .. }, Some(table)) => CatalogError::Moved {
-                table: self.schema.of(name),
-                location: table.storage_location,
+        Ok(
+            match (self.catalog.unity.explain(err, &what, schema, Some(&url), &needs).await, table)
+            {
+                (CatalogError::Lacks { .. }, Some(table)) => CatalogError::Moved {
+                    table: self.schema.of(name),
+                    location: table.storage_location,
+                },
+                (CatalogError::Lacks { message, grants, .. }, None) => CatalogError::Unregistered {
+                    table: name.to_owned(),
+                    schema: self.schema.to_string(),
+                    message,
+                    grants,
+                },
+                (explain, _) => explain,
             },
-            (CatalogError::Lacks { message, grants, .. }, None) => CatalogError::Unregistered {
-                table: name.to_owned(),
-                schema: self.schema.to_string(),
-                message,
-                grants,
-            },
-            (explain, _) => explain,
-        })
+        )
     }
 
     fn url(&self, name: &str) -> String {
@@ -202,8 +205,8 @@ struct FolderCredentials {
 #[async_trait]
 impl CredentialSource for FolderCredentials {
     async fn vend(&self) -> Result<Vended, CatalogError> {
-        let (workspace, access) = (Arc::clone(&self.catalog.workspace), self.access);
-        match self.catalog.table(&self.schema, &self.name).await? {
+        let (workspace, access) = (Arc::clone(&self.catalog.unity.workspace), self.access);
+        match self.catalog.unity.table(&self.schema, &self.name).await? {
             Some(table) if same_place(&table.storage_location, &self.url) => {
                 TableCredentials { workspace, table_id: table.table_id, access }.vend().await
             }

@@ -1,14 +1,12 @@
 //! Checks every requirement of a lake in Unity Catalog, and reports how to obtain what is missing.
 
-use super::api::{self, Access, TableInfo};
-use super::client::{Catalog, same_place};
-use super::error::CatalogError;
+use super::client::Catalog;
 use super::features;
-use super::name::SchemaName;
-use super::privileges::Privilege;
 use super::root::place;
-use crate::domain::hint::{CatalogHint, Hint};
-use crate::net::NetError;
+use crate::databricks::catalog::api::{self, same_place};
+use crate::databricks::catalog::{Access, CatalogError, Privilege, SchemaName, TableInfo};
+use crate::databricks::{Check, WorkspaceError};
+use crate::domain::hint::CatalogHint;
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::location::LakeLocation;
 use crate::store::names::JOURNAL;
@@ -17,52 +15,6 @@ use crate::store::{LakeTables, inbox};
 /// Rights needed to write a registered table.
 const WRITING: [Privilege; 3] =
     [Privilege::ExternalUseSchema, Privilege::Select, Privilege::Modify];
-
-/// One checked requirement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    pub what: String,
-    pub state: State,
-    /// Result of the check.
-    pub message: String,
-    /// Statement or setting that fulfils the requirement.
-    pub advice: Option<Hint>,
-}
-
-/// State of a requirement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Ok,
-    Missing,
-    /// The requirement could not be checked, which is not an error.
-    Unknown,
-}
-
-impl Check {
-    pub fn ok(what: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { what: what.into(), state: State::Ok, message: message.into(), advice: None }
-    }
-
-    pub fn missing(
-        what: impl Into<String>,
-        message: impl Into<String>,
-        advice: Option<Hint>,
-    ) -> Self {
-        Self { what: what.into(), state: State::Missing, message: message.into(), advice }
-    }
-
-    pub fn unknown(what: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { what: what.into(), state: State::Unknown, message: message.into(), advice: None }
-    }
-
-    pub fn is_ok(&self) -> bool {
-        self.state == State::Ok
-    }
-
-    fn err(what: impl Into<String>, err: &CatalogError) -> Self {
-        Self::missing(what, err.to_string(), err.hint())
-    }
-}
 
 impl Catalog {
     /// Checks all requirements, as far as missing ones allow. `views` are the expected views.
@@ -80,16 +32,16 @@ impl Catalog {
     }
 
     async fn check_workspace(&self, checks: &mut Vec<Check>) -> bool {
-        let host = self.workspace.host();
-        match api::me(&self.workspace).await {
+        let host = self.unity.workspace.host();
+        match api::me(&self.unity.workspace).await {
             Ok(me) => {
                 checks.push(Check::ok("workspace", format!("{host} answers")));
                 checks.push(Check::ok("identity", me));
             }
             Err(err) => {
                 let what = match &err {
-                    CatalogError::Net(cause)
-                        if matches!(cause.as_ref(), NetError::Unauthorized { .. }) =>
+                    CatalogError::Workspace(cause)
+                        if matches!(cause.as_ref(), WorkspaceError::Unauthorized { .. }) =>
                     {
                         "identity"
                     }
@@ -100,7 +52,7 @@ impl Catalog {
             }
         }
         let what = "external data access";
-        checks.push(match api::external_access(&self.workspace).await {
+        checks.push(match api::external_access(&self.unity.workspace).await {
             Ok(Some(true)) => {
                 Check::ok(what, "the metastore issues credentials to external clients")
             }
@@ -112,7 +64,7 @@ impl Catalog {
     }
 
     async fn check_schema(&self, name: &SchemaName, checks: &mut Vec<Check>) -> bool {
-        match self.check_exists(name).await {
+        match self.unity.check_exists(name).await {
             Ok(()) => {
                 checks.push(Check::ok("schema", format!("{name} is there")));
                 true
@@ -130,7 +82,7 @@ impl Catalog {
         name: &SchemaName,
         checks: &mut Vec<Check>,
     ) -> Option<(LakeLocation, bool)> {
-        let journal = match self.table(name, JOURNAL).await {
+        let journal = match self.unity.table(name, JOURNAL).await {
             Ok(Some(journal)) => journal,
             Ok(None) => {
                 checks.push(Check::err(
@@ -151,7 +103,7 @@ impl Catalog {
         checks.push(Check::ok("journal", format!("external, at {}", journal.storage_location)));
         let what = Privilege::ExternalUseSchema.privilege();
         let vended =
-            api::for_table(&self.workspace, &journal.table_id, Access::Read).await.map(drop);
+            api::for_table(&self.unity.workspace, &journal.table_id, Access::Read).await.map(drop);
         if !self
             .note_right(
                 checks,
@@ -166,7 +118,7 @@ impl Catalog {
             return None;
         }
         let vended =
-            api::for_table(&self.workspace, &journal.table_id, Access::Write).await.map(drop);
+            api::for_table(&self.unity.workspace, &journal.table_id, Access::Write).await.map(drop);
         let may_write =
             self.note_right(checks, "write credential", vended, name, None, &WRITING).await;
         match self.rooted(name, &journal).await {
@@ -193,7 +145,7 @@ impl Catalog {
                 true
             }
             Err(err) => {
-                let err = self.explain(err, "get a credential", Some(name), url, needs).await;
+                let err = self.unity.explain(err, "get a credential", Some(name), url, needs).await;
                 checks.push(Check::err(what, &err));
                 false
             }
@@ -212,11 +164,12 @@ impl Catalog {
         let register = || CatalogHint::Register { schema: name.to_string() };
         let access = if may_write { Access::Write } else { Access::Read };
         // Stands in for a table that is not registered.
-        let at_path = api::for_path(&self.workspace, &place("_probe"), access).await.map(drop);
+        let at_path =
+            api::for_path(&self.unity.workspace, &place("_probe"), access).await.map(drop);
         let mut needs_path = false;
         for table in LakeTables::own() {
             let what = format!("table {table}");
-            let info = match self.table(name, table).await {
+            let info = match self.unity.table(name, table).await {
                 Ok(info) => info,
                 Err(err) => {
                     checks.push(Check::err(what, &err));
@@ -296,18 +249,19 @@ impl Catalog {
         if !may_write {
             return Check::ok(what, message);
         }
-        match api::for_table(&self.workspace, &info.table_id, Access::Write).await {
+        match api::for_table(&self.unity.workspace, &info.table_id, Access::Write).await {
             Ok(_) => Check::ok(what, message),
-            Err(err) => {
-                Check::err(what, &self.explain(err, "write it", Some(name), None, &WRITING).await)
-            }
+            Err(err) => Check::err(
+                what,
+                &self.unity.explain(err, "write it", Some(name), None, &WRITING).await,
+            ),
         }
     }
 
     async fn check_views(&self, name: &SchemaName, views: &[&str], checks: &mut Vec<Check>) {
         let mut missing = Vec::new();
         for view in views {
-            match self.table(name, view).await {
+            match self.unity.table(name, view).await {
                 Ok(Some(_)) => {}
                 Ok(None) => missing.push(*view),
                 Err(err) => {
@@ -326,7 +280,7 @@ impl Catalog {
 
     async fn check_inbox(&self, name: &SchemaName, checks: &mut Vec<Check>) {
         let table = inbox::NAME;
-        match self.table(name, table).await {
+        match self.unity.table(name, table).await {
             Err(err) => checks.push(Check::err(table, &err)),
             Ok(None) => {
                 let advice = CatalogHint::RegisterInbox { schema: name.to_string() };
@@ -339,7 +293,7 @@ impl Catalog {
                     ("catalog", name.catalog.clone()),
                 ];
                 for (kind, full_name) in places {
-                    match api::has_grant(&self.workspace, kind, &full_name, "MODIFY").await {
+                    match api::has_grant(&self.unity.workspace, kind, &full_name, "MODIFY").await {
                         Ok(true) => {
                             return checks.push(Check::ok(
                                 table,

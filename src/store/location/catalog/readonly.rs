@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::databricks::catalog::CatalogError;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -14,8 +15,6 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
-
-use super::error::CatalogError;
 
 #[derive(Debug)]
 pub struct ReadOnly {

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::api::{Access, TableInfo};
 use super::client::Catalog;
-use super::credentials::{PathCredentials, Vending};
-use super::error::CatalogError;
 use super::features;
-use super::name::SchemaName;
 use super::per_table_store::PerTableStore;
-use super::privileges::Privilege;
 use super::storage::StoreBuilder;
+use crate::databricks::catalog::{
+    Access, CatalogError, PathCredentials, Privilege, SchemaName, TableInfo, Vending,
+};
 use crate::store::error::StoreError;
 use crate::store::location::LakeLocation;
 use crate::store::names::JOURNAL;
@@ -20,8 +18,8 @@ use crate::store::names::JOURNAL;
 impl Catalog {
     /// Opens the root of the lake in a schema.
     pub async fn root(&self, name: &SchemaName) -> Result<LakeLocation, StoreError> {
-        let Some(journal) = self.table(name, JOURNAL).await? else {
-            self.check_exists(name).await?;
+        let Some(journal) = self.unity.table(name, JOURNAL).await? else {
+            self.unity.check_exists(name).await?;
             return Err(CatalogError::NotRegistered { schema: name.to_string() }.into());
         };
         self.rooted(name, &journal).await
@@ -33,11 +31,11 @@ impl Catalog {
         name: &SchemaName,
         location: &str,
     ) -> Result<LakeLocation, StoreError> {
-        if let Some(journal) = self.table(name, JOURNAL).await? {
+        if let Some(journal) = self.unity.table(name, JOURNAL).await? {
             let (schema, location) = (name.to_string(), journal.storage_location);
             return Err(CatalogError::AlreadyRegistered { schema, location }.into());
         }
-        self.check_exists(name).await?;
+        self.unity.check_exists(name).await?;
         let location = location.trim_end_matches('/');
         let elsewhere = || CatalogError::Elsewhere { url: location.to_owned() };
         let url = Url::parse(location)
@@ -47,7 +45,7 @@ impl Catalog {
         if url.scheme() == "file" {
             return LakeLocation::open(url.as_str(), true);
         }
-        let (workspace, path) = (Arc::clone(&self.workspace), url.to_string());
+        let (workspace, path) = (Arc::clone(&self.unity.workspace), url.to_string());
         let credentials = PathCredentials { workspace, url: path, access: Access::Write };
         match Vending::create(Arc::new(credentials), Arc::clone(&self.clock)).await {
             Ok(vending) => {
@@ -58,6 +56,7 @@ impl Catalog {
                 let needs =
                     [Privilege::ExternalUseLocation, Privilege::ReadFiles, Privilege::WriteFiles];
                 Err(self
+                    .unity
                     .explain(err, "write the lake's place", Some(name), Some(url.as_str()), &needs)
                     .await
                     .into())

@@ -9,9 +9,7 @@ use object_store::gcp::GcpCredential;
 use object_store::{CredentialProvider, Error, ObjectStore};
 use url::Url;
 
-use super::api::Vended;
-use super::credentials::Vending;
-use super::error::CatalogError;
+use crate::databricks::catalog::{CatalogError, Vended, Vending};
 use crate::store::error::StoreError;
 use crate::store::location::cloud::{self, VendedCredentials};
 

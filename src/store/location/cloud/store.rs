@@ -20,7 +20,7 @@ use super::answer::Answer;
 use super::error::CloudError;
 use super::location::BucketLocation;
 use super::settings::Source;
-use crate::store::location::catalog::CatalogError;
+use crate::databricks::catalog::CatalogError;
 
 /// Time limit for creating a small object. The commit's deadline is three times as long, so that
 /// one hanging put does not use all of it; after a timeout, the caller finds out by reading whether

@@ -1,19 +1,17 @@
 //! Errors of a lake in Unity Catalog: what is missing, and the statement or setting that grants it.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::sync::Arc;
 
-use thiserror::Error;
-
+use crate::databricks::WorkspaceError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
-use crate::domain::hint::{CatalogHint, Hint};
-use crate::net::NetError;
+use crate::domain::hint::{CatalogHint, Hint, LakeHint};
 
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CatalogError {
     #[error(transparent)]
-    Net(#[from] Arc<NetError>),
+    Workspace(#[from] Arc<WorkspaceError>),
     #[error("catalog {catalog} does not exist or is not visible to {principal}")]
     NoCatalog { catalog: String, principal: String },
     #[error("schema {schema} does not exist or is not visible to {principal}")]
@@ -54,16 +52,16 @@ pub enum CatalogError {
     Unreadable { host: String, what: String },
 }
 
-impl From<NetError> for CatalogError {
-    fn from(err: NetError) -> Self {
-        Self::Net(Arc::new(err))
+impl From<WorkspaceError> for CatalogError {
+    fn from(err: WorkspaceError) -> Self {
+        Self::Workspace(Arc::new(err))
     }
 }
 
 impl CatalogError {
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Catalog(match self {
-            Self::Net(err) => err.kind().class(),
+            Self::Workspace(err) => err.kind().class(),
             Self::AlreadyRegistered { .. } | Self::ReadOnly { .. } => ErrorClass::Refused,
             Self::NoCatalog { .. }
             | Self::NoSchema { .. }
@@ -83,7 +81,7 @@ impl CatalogError {
 
     pub fn hint(&self) -> Option<Hint> {
         Some(match self {
-            Self::Net(err) => return err.hint(),
+            Self::Workspace(err) => return err.hint(),
             Self::NoCatalog { catalog, principal } => format!(
                 "check the spelling, or ask the catalog's owner to run: GRANT USE CATALOG ON CATALOG {} TO {}",
                 super::name::quoted(catalog),
@@ -105,7 +103,7 @@ impl CatalogError {
             Self::Misplaced { .. } => {
                 Hint::advice("use another schema for the lake, or drop this table")
             }
-            Self::Features { .. } => super::features::WAY_OUT,
+            Self::Features { .. } => LakeHint::CopyWithoutFeature.into(),
             Self::ExternalAccessOff => Hint::advice(
                 "ask a metastore admin to turn it on: Catalog, the gear, Metastore, External data access",
             ),
@@ -125,8 +123,8 @@ impl CatalogError {
         })
     }
 
-    /// Returns the catalog error that caused a storage error, if any.
-    pub(crate) fn within(err: &object_store::Error) -> Option<Self> {
+    /// Returns the catalog error that caused another error, if any.
+    pub(crate) fn within(err: &(dyn Error + 'static)) -> Option<Self> {
         let mut cause = err.source();
         while let Some(err) = cause {
             if let Some(own) = err.downcast_ref::<Self>() {
@@ -138,8 +136,8 @@ impl CatalogError {
     }
 
     /// Returns whether the cause is a missing right.
-    pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Net(err) if matches!(err.as_ref(), NetError::Forbidden { .. }))
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Workspace(err) if matches!(err.as_ref(), WorkspaceError::Forbidden { .. }))
     }
 
     /// Returns whether the caller lacks a right that others may have.

@@ -2,7 +2,7 @@
 
 use super::error::CatalogError;
 use super::name::{SchemaName, quoted};
-use crate::net::NetError;
+use crate::databricks::WorkspaceError;
 
 /// The request that was denied.
 #[derive(Clone, Copy, Debug)]
@@ -102,8 +102,8 @@ impl Privilege {
 
 /// Explains an error of a request. An error that is not a denial is returned unchanged.
 pub fn explain(err: CatalogError, asked: &Asked<'_>, principal: &str) -> CatalogError {
-    let CatalogError::Net(cause) = &err else { return err };
-    let NetError::Forbidden { body, .. } = cause.as_ref() else { return err };
+    let CatalogError::Workspace(cause) = &err else { return err };
+    let WorkspaceError::Forbidden { body, .. } = cause.as_ref() else { return err };
     if vends_nothing(&body.reason, &body.message) {
         return CatalogError::ExternalAccessOff;
     }
@@ -139,8 +139,11 @@ mod tests {
     fn refused(reason: &str, message: &str) -> CatalogError {
         let body = serde_json::json!({"message": message, "details": [{"reason": reason}]});
         let name = SchemaName { catalog: "main".to_owned(), schema: "team-plan".to_owned() };
-        let body = Box::new(crate::net::ApiErrorBody::of(&body.to_string()));
-        let err = CatalogError::Net(Arc::new(NetError::Forbidden { host: "h".to_owned(), body }));
+        let body = Box::new(crate::databricks::ApiErrorBody::of(&body.to_string()));
+        let err = CatalogError::Workspace(Arc::new(WorkspaceError::Forbidden {
+            host: "h".to_owned(),
+            body,
+        }));
         let needs = [Privilege::ExternalUseLocation, Privilege::ReadFiles];
         let asked =
             Asked { what: "read", schema: Some(&name), location: Some("plans"), needs: &needs };

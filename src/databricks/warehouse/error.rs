@@ -4,15 +4,15 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::databricks::WorkspaceError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
 use crate::domain::hint::{Hint, QueryHint};
-use crate::net::NetError;
 
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WarehouseError {
     #[error(transparent)]
-    Net(#[from] NetError),
+    Workspace(#[from] WorkspaceError),
     #[error("there is no warehouse {id}: {message}")]
     NoWarehouse { id: String, message: String },
     #[error("access to the warehouse {id} was denied: {message}")]
@@ -62,7 +62,7 @@ impl fmt::Display for StatementState {
 }
 
 impl WarehouseError {
-    pub(super) fn stopped(why: Stop, left: StatementState) -> Self {
+    pub fn stopped(why: Stop, left: StatementState) -> Self {
         match why {
             Stop::Interrupted => Self::Interrupted { left },
             Stop::Deadline => Self::Deadline { left },
@@ -71,7 +71,7 @@ impl WarehouseError {
 
     pub fn hint(&self) -> Option<Hint> {
         Some(match self {
-            Self::Net(err) => return err.hint(),
+            Self::Workspace(err) => return err.hint(),
             Self::NoWarehouse { .. } => Hint::advice(
                 "find the id in the warehouse's Connection details, at the end of its HTTP path: SQL Warehouses, its name",
             ),
@@ -91,7 +91,7 @@ impl WarehouseError {
 
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Warehouse(match self {
-            Self::Net(err) => err.kind().class(),
+            Self::Workspace(err) => err.kind().class(),
             Self::Failed { .. } => ErrorClass::Invalid,
             Self::Cancelled | Self::Closed | Self::Interrupted { .. } | Self::Deadline { .. } => {
                 ErrorClass::Transient

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta};
 
 use super::api::{self, Access, Vended};
 use super::error::CatalogError;
+use crate::databricks::Workspace;
 use crate::domain::time::Instant;
-use crate::net::Workspace;
 use crate::runtime::Clock;
 
 /// Time before expiry at which a credential is renewed, if it lives long enough.

@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::error::CatalogError;
+use crate::databricks::{Workspace, WorkspaceError};
 use crate::domain::secret::Secret;
-use crate::net::{NetError, Request, Workspace};
+use crate::net::Request;
 
 const TABLES: &str = "api/2.1/unity-catalog/tables";
 const CATALOGS: &str = "api/2.1/unity-catalog/catalogs";
@@ -233,12 +234,19 @@ pub fn lies_in(url: &str, folder: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Returns whether two locations are the same.
+pub fn same_place(a: &str, b: &str) -> bool {
+    lies_in(a, b) && lies_in(b, a)
+}
+
 async fn found<T: DeserializeOwned>(
     workspace: &Workspace,
     request: Request,
 ) -> Result<Option<T>, CatalogError> {
     match read(workspace, request).await {
-        Err(CatalogError::Net(err)) if matches!(err.as_ref(), NetError::NotFound { .. }) => {
+        Err(CatalogError::Workspace(err))
+            if matches!(err.as_ref(), WorkspaceError::NotFound { .. }) =>
+        {
             Ok(None)
         }
         answer => answer.map(Some),
