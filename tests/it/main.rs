@@ -24,6 +24,7 @@ mod domain;
 mod error_kinds;
 mod generated;
 mod linearizability;
+mod net;
 mod oracle;
 mod planning;
 #[cfg(unix)]
