@@ -26,6 +26,7 @@ mod groups;
 mod history;
 mod ids;
 mod inbound_links;
+mod log_bytes;
 mod long_lived;
 pub mod maintenance;
 mod mixed_copies;
