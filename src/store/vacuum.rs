@@ -86,7 +86,7 @@ pub async fn vacuum(
         if dead.is_empty() {
             return Ok(vacuumed);
         }
-        let fence = entry::json_of(&[entry::commit_info("VACUUM", uuid_v7(begun, random), begun)])?;
+        let fence = [entry::commit_info("VACUUM", uuid_v7(begun, random), begun).into()];
         let put = log.try_commit(version + 1, &fence, begun, clock).await;
         if !put.map_err(|err| StoreError::storage("vacuuming", log.folder(), err))? {
             continue;

@@ -19,13 +19,14 @@ mod marker;
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{Error, ObjectStore};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::delta::LakeLocation;
-use super::delta_log::table_log::{TableLog, entry_bytes};
+use super::delta_log::action::Action;
+use super::delta_log::table_log::TableLog;
 use super::erasure::{Erasures, RowAddress, unnamed};
 use super::error::StoreError;
 use super::event_tables::copy::UpTo;
@@ -122,7 +123,8 @@ pub async fn copy(
         }
         let kept: Vec<&Row> = rows.iter().collect();
         if !is_there {
-            actions.push(target.put_rows_if_absent(file_id(&marker, &file.path), &kept).await?);
+            let id = file_id(&marker, &file.path);
+            actions.push(target.put_rows_if_absent(id, &kept).await?.into());
         }
         begun = Some(marker);
         rows.iter().try_for_each(|row| erasures.note(row))?;
@@ -151,23 +153,19 @@ pub async fn copy(
     if is_there {
         return unchanged(&target, copied, to).await;
     }
-    let mut first = entry::json_of(&[entry::commit_info("CLONE", marker.attempt, copied.at)])?;
+    let mut first = vec![Action::from(entry::commit_info("CLONE", marker.attempt, copied.at))];
     first.extend(schema::actions(marker.attempt, marker.begun_at));
     actions.push(entry::txn(entry::TXN, copied.seq));
     actions.push(entry::chain_txn(Mark::of(copied.seq, &copied.chain)));
-    first.extend(entry::json_of(&actions)?);
-    match target.log.put_commit(0, entry_bytes(&first)).await {
-        Ok(()) => Ok(copied),
-        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-            let is_this =
-                target.read_entry(0).await?.and_then(|entry| entry.attempt) == Some(marker.attempt);
-            if is_this {
-                Ok(copied)
-            } else {
-                Err(StoreError::CopyOntoLake { root: to.url.to_string() })
-            }
-        }
-        Err(err) => Err(StoreError::storage("writing", "journal/_delta_log", err)),
+    first.extend(actions);
+    if target.log.create(&first).await? {
+        return Ok(copied);
+    }
+    let there = target.read_entry(0).await?;
+    if there.and_then(|entry| entry.attempt) == Some(marker.attempt) {
+        Ok(copied)
+    } else {
+        Err(StoreError::CopyOntoLake { root: to.url.to_string() })
     }
 }
 

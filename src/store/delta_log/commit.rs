@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use object_store::Error;
-use serde_json::Value;
 
-use super::table_log::{MAX_STALENESS, TableLog, entry_bytes, is_taken};
+use super::action::{Action, encode};
+use super::table_log::{MAX_STALENESS, TableLog, is_taken};
 use crate::domain::time::Instant;
 use crate::runtime::Clock;
+use crate::store::error::StoreError;
 
 /// Waits before retrying a name that is taken although no entry is there.
 const WAITS: [Duration; 4] = [
@@ -25,20 +25,34 @@ impl TableLog {
     pub async fn try_commit(
         &self,
         version: u64,
-        actions: &[Value],
+        actions: &[Action],
         begun: Instant,
         clock: &dyn Clock,
     ) -> Result<bool, Error> {
-        match self.put_commit(version, entry_bytes(actions)).await {
+        match self.put_commit(version, actions).await {
             Ok(()) => Ok(clock.now() - begun <= MAX_STALENESS),
             put if is_taken(&put) => Ok(false),
             Err(err) => Err(err),
         }
     }
 
+    /// Puts the first entry of a table; returns whether the table did not exist.
+    pub async fn create(&self, actions: &[Action]) -> Result<bool, StoreError> {
+        match self.put_commit(0, actions).await {
+            Ok(()) => Ok(true),
+            put if is_taken(&put) => Ok(false),
+            Err(err) => {
+                let place = format!("{}/_delta_log", self.folder());
+                Err(StoreError::storage("writing", place, err))
+            }
+        }
+    }
+
     /// Puts a log entry if its version does not exist. If its name stays taken although the log
     /// ends before it, the error says so: waiting for a faster writer's entry would never end.
-    pub async fn put_commit(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
+    pub async fn put_commit(&self, version: u64, actions: &[Action]) -> Result<(), Error> {
+        let bytes = encode(actions)
+            .map_err(|err| Error::Generic { store: "the lake", source: err.into() })?;
         let mut put = self.put_entry_once(version, bytes.clone()).await;
         for wait in WAITS {
             if !is_taken(&put) || self.get_entry(version).await.is_ok_and(|entry| entry.is_some()) {

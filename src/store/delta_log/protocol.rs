@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use deltalake::arrow::array::{Array, AsArray, RecordBatch};
 use deltalake::arrow::datatypes::Int32Type;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::store::location::catalog::features::called;
 
@@ -13,15 +14,18 @@ const HARMLESS: [&str; 5] =
     ["appendOnly", "invariants", "checkConstraints", "changeDataFeed", "generatedColumns"];
 
 /// Capabilities that a reader and a writer of the table need.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Protocol {
     pub min_reader_version: i32,
     pub min_writer_version: i32,
-    #[serde(default)]
-    pub reader_features: Vec<String>,
-    #[serde(default)]
-    pub writer_features: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader_features: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writer_features: Option<Vec<String>>,
+    /// Fields that Lakeplan does not use.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl Protocol {
@@ -30,10 +34,10 @@ impl Protocol {
     pub fn is_known(&self) -> bool {
         let is_harmless = |name: &String| HARMLESS.contains(&name.as_str());
         self.min_reader_version <= 1
-            && self.reader_features.is_empty()
+            && self.reader_features.iter().flatten().next().is_none()
             && match self.min_writer_version {
                 ..=6 => true,
-                7 => self.writer_features.iter().all(is_harmless),
+                7 => self.writer_features.iter().flatten().all(is_harmless),
                 _ => false,
             }
     }
@@ -44,6 +48,7 @@ impl Protocol {
             .reader_features
             .iter()
             .chain(&self.writer_features)
+            .flatten()
             .map(|name| called(name))
             .collect();
         if names.is_empty() {
@@ -67,7 +72,8 @@ pub fn protocol_in(rows: &RecordBatch, row: usize) -> Option<Protocol> {
     Some(Protocol {
         min_reader_version: number("minReaderVersion")?,
         min_writer_version: number("minWriterVersion")?,
-        reader_features: names("readerFeatures").unwrap_or_default(),
-        writer_features: names("writerFeatures").unwrap_or_default(),
+        reader_features: names("readerFeatures"),
+        writer_features: names("writerFeatures"),
+        other: Map::new(),
     })
 }

@@ -18,7 +18,8 @@ use deltalake::parquet::arrow::ProjectionMask;
 use futures::{Stream, StreamExt, TryStreamExt};
 use serde::Deserialize;
 
-use super::action::{CREATED_BY, LogEntry};
+use super::action::CREATED_BY;
+use super::entry::LogEntry;
 use super::paths::{HINT, checkpoint_path, entry_path, version_of};
 use super::protocol::protocol_in;
 use super::table::{LiveFile, Table, TableMetadata};
@@ -327,8 +328,8 @@ mod tests {
 
     use super::*;
     use crate::runtime::{Random, SeededRandom, random_bytes};
+    use crate::store::delta_log::action::parsed;
     use crate::store::delta_log::spec::TableSpec;
-    use crate::store::delta_log::table_log::entry_bytes;
     use crate::store::tables::TABLES;
     use crate::store::tables::definition::columns;
 
@@ -349,7 +350,8 @@ mod tests {
             columns: columns(entity),
             partitions: &["bucket"],
         };
-        table.create(uuid::Uuid::nil(), chrono::DateTime::UNIX_EPOCH).to_vec()
+        let actions = table.create(uuid::Uuid::nil(), chrono::DateTime::UNIX_EPOCH);
+        actions.iter().map(|action| serde_json::to_value(action).unwrap()).collect()
     }
 
     fn add(path: &str) -> Value {
@@ -398,7 +400,7 @@ mod tests {
                     actions.push(add(&path));
                     live.push(path);
                 }
-                log.put_commit(version, entry_bytes(&actions)).await.unwrap();
+                log.put_commit(version, &parsed(&actions)).await.unwrap();
                 if below(5, &random) == 0 {
                     log.checkpoint(version).await.unwrap();
                     for old in 0..version {
@@ -439,13 +441,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_missing_or_foreign_is_stated() {
         let log = log();
-        log.put_commit(0, entry_bytes(&create())).await.unwrap();
-        log.put_commit(1, entry_bytes(&[add("a")])).await.unwrap();
-        log.put_commit(3, entry_bytes(&[add("b")])).await.unwrap();
+        log.put_commit(0, &parsed(&create())).await.unwrap();
+        log.put_commit(1, &parsed(&[add("a")])).await.unwrap();
+        log.put_commit(3, &parsed(&[add("b")])).await.unwrap();
         assert!(replay(&log).await.unwrap_err().to_string().contains("00000000000000000002.json"));
         log.put_commit(
             2,
-            entry_bytes(&[json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}})]),
+            &parsed(&[json!({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}})]),
         )
         .await
         .unwrap();

@@ -1,10 +1,15 @@
 //! Describes a table that is created: its columns, and the actions of its first log entry.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::action::{Action, MetaData};
 use super::checkpoint;
+use super::protocol::Protocol;
+use super::table::TableMetadata;
 use crate::domain::time::Instant;
 
 /// A table as its first log entry describes it.
@@ -17,43 +22,65 @@ pub struct TableSpec<'a> {
 
 impl TableSpec<'_> {
     /// Returns the protocol and metadata actions that create a table that only Lakeplan writes.
-    pub fn create(self, id: Uuid, at: Instant) -> [Value; 2] {
-        let configuration = json!({
-            "delta.enableExpiredLogCleanup": "false",
-            "delta.checkpointInterval": checkpoint::EVERY.to_string(),
-            "delta.logRetentionDuration": "interval 2 days",
-        });
+    pub fn create(self, id: Uuid, at: Instant) -> [Action; 2] {
+        let configuration = [
+            ("delta.enableExpiredLogCleanup", "false".to_owned()),
+            ("delta.checkpointInterval", checkpoint::EVERY.to_string()),
+            ("delta.logRetentionDuration", "interval 2 days".to_owned()),
+        ];
+        let configuration =
+            configuration.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
         let doc = format!("{} Written by Lakeplan only.", self.doc);
-        self.actions(doc, configuration, id, at)
+        [protocol(), self.metadata(doc, configuration, id, at)]
     }
 
     /// Returns the same actions for a table that others write, with their choice of maintenance.
-    pub fn create_external_writer(self, id: Uuid, at: Instant) -> [Value; 2] {
+    pub fn create_external_writer(self, id: Uuid, at: Instant) -> [Action; 2] {
         let doc = self.doc.to_owned();
-        self.actions(doc, json!({}), id, at)
+        [protocol(), self.metadata(doc, BTreeMap::new(), id, at)]
     }
 
-    /// Uses the protocol that every reader knows.
-    fn actions(self, doc: String, configuration: Value, id: Uuid, at: Instant) -> [Value; 2] {
+    fn metadata(
+        self,
+        doc: String,
+        configuration: BTreeMap<String, Value>,
+        id: Uuid,
+        at: Instant,
+    ) -> Action {
         let fields: Vec<Value> = self
             .columns
             .into_iter()
             .map(|column| json!({"name": column.name, "type": column.kind, "nullable": column.nullable, "metadata": {"comment": column.doc}}))
             .collect();
-        [
-            json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
-            json!({"metaData": {
-                "id": id,
-                "name": self.name,
-                "description": doc,
-                "format": {"provider": "parquet", "options": {}},
-                "schemaString": json!({"type": "struct", "fields": fields}).to_string(),
-                "partitionColumns": self.partitions,
-                "configuration": configuration,
-                "createdTime": at.timestamp_millis(),
-            }}),
-        ]
+        let format = [("options", json!({})), ("provider", json!("parquet"))];
+        Action::MetaData(MetaData {
+            configuration,
+            created_time: Some(at.timestamp_millis()),
+            description: Some(doc),
+            format: format.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            id: id.to_string(),
+            name: Some(self.name.to_owned()),
+            partition_columns: self.partitions.iter().map(|name| (*name).to_owned()).collect(),
+            schema_string: json!({"type": "struct", "fields": fields}).to_string(),
+            other: Map::new(),
+        })
     }
+}
+
+/// Makes a metadata action describe a table that keeps its id, if its log states one.
+pub fn keep_id(action: &mut Action, described: Option<&TableMetadata>) {
+    if let (Action::MetaData(metadata), Some(described)) = (action, described) {
+        metadata.id.clone_from(&described.id);
+    }
+}
+
+/// Returns the protocol that every reader knows.
+fn protocol() -> Action {
+    Action::Protocol(Protocol {
+        min_reader_version: 1,
+        min_writer_version: 2,
+        ..Protocol::default()
+    })
 }
 
 /// A column for people and for Delta: name, type, nullable, documentation.

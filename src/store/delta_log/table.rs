@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::action::{Action, Add, PartitionValues, Remove};
+use crate::domain::time::Instant;
 use crate::store::error::StoreError;
 
 /// A table as its log describes it.
@@ -33,7 +35,7 @@ pub struct TableMetadata {
 pub struct LiveFile {
     pub path: String,
     pub size: i64,
-    pub partitions: BTreeMap<String, Option<String>>,
+    pub partitions: PartitionValues,
     pub stats: Option<String>,
     /// Rows that another writer deleted, as Delta's JSON.
     pub vector: Option<Value>,
@@ -43,6 +45,45 @@ impl LiveFile {
     /// Returns the number of rows that the log states.
     pub fn rows(&self) -> Option<u64> {
         serde_json::from_str::<Value>(self.stats.as_deref()?).ok()?["numRecords"].as_u64()
+    }
+
+    /// Returns the action that adds the file again.
+    pub fn add(&self, at: Instant) -> Add {
+        Add {
+            data_change: true,
+            modification_time: Some(at.timestamp_millis()),
+            partition_values: self.partitions.clone(),
+            path: self.path.clone(),
+            size: self.size,
+            stats: self.stats.clone(),
+            ..Add::default()
+        }
+    }
+
+    /// Returns the action that removes the file, with its rows.
+    pub fn remove(&self, at: Instant) -> Remove {
+        Remove {
+            data_change: true,
+            deletion_timestamp: Some(at.timestamp_millis()),
+            deletion_vector: self.vector.clone(),
+            extended_file_metadata: Some(true),
+            partition_values: Some(self.partitions.clone()),
+            path: self.path.clone(),
+            size: Some(self.size),
+            ..Remove::default()
+        }
+    }
+}
+
+impl From<Add> for LiveFile {
+    fn from(add: Add) -> Self {
+        Self {
+            path: add.path,
+            size: add.size,
+            partitions: add.partition_values,
+            stats: add.stats,
+            vector: add.deletion_vector,
+        }
     }
 }
 
@@ -63,14 +104,16 @@ impl Table {
 
 impl TableSize {
     /// Returns the size at the version that a commit of these actions made.
-    pub fn after(self, version: u64, actions: &[Value]) -> Self {
-        let sizes = |kind: &str| {
-            actions.iter().filter_map(|action| action[kind]["size"].as_u64()).collect::<Vec<_>>()
-        };
-        let (added, removed) = (sizes("add"), sizes("remove"));
-        let files = (self.files + added.len()).saturating_sub(removed.len());
-        let bytes = (self.bytes + added.iter().sum::<u64>()).saturating_sub(removed.iter().sum());
-        Self { version, files, bytes }
+    pub fn after(self, version: u64, actions: &[Action]) -> Self {
+        let (mut files, mut bytes, mut gone) = (self.files, self.bytes, (0, 0));
+        for action in actions {
+            if let Some(add) = action.as_add() {
+                (files, bytes) = (files + 1, bytes + add.size.unsigned_abs());
+            } else if let Some(remove) = action.as_remove() {
+                gone = (gone.0 + 1, gone.1 + remove.size.unwrap_or_default().unsigned_abs());
+            }
+        }
+        Self { version, files: files.saturating_sub(gone.0), bytes: bytes.saturating_sub(gone.1) }
     }
 }
 

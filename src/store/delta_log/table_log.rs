@@ -13,7 +13,6 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use serde_json::Value;
 use url::Url;
 
 use super::paths::{LAST_VERSION, checked_path, checksum_in, entry_path, version_in, version_of};
@@ -147,7 +146,7 @@ impl TableLog {
 
     /// Puts a file if its name does not exist; returns whether it was put.
     pub async fn put_if_absent(&self, path: &str, bytes: Bytes) -> Result<bool, StoreError> {
-        match self.create(path, bytes).await {
+        match self.put_new(path, bytes).await {
             Ok(()) => Ok(true),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
             Err(err) => Err(StoreError::storage("writing", format!("{}/{path}", self.folder), err)),
@@ -222,7 +221,7 @@ impl TableLog {
 
     /// Puts a file under a new name.
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<(), StoreError> {
-        let put = self.create(path, bytes).await;
+        let put = self.put_new(path, bytes).await;
         put.map_err(|err| StoreError::storage("writing", format!("{}/{path}", self.folder), err))
     }
 
@@ -244,7 +243,7 @@ impl TableLog {
 
     /// Makes one attempt to put a log entry, whatever has the name.
     pub async fn put_entry_once(&self, version: u64, bytes: Bytes) -> Result<(), Error> {
-        self.create(&entry_path(version), bytes).await
+        self.put_new(&entry_path(version), bytes).await
     }
 
     /// Returns the error for an entry whose name is taken by something that is not an entry.
@@ -253,7 +252,7 @@ impl TableLog {
         Error::Generic { store: "the lake", source: NameTaken(path).into() }
     }
 
-    async fn create(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
+    async fn put_new(&self, path: &str, bytes: Bytes) -> Result<(), Error> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         self.store.put_opts(&Path::from(path), bytes.into(), options).await.map(drop)
     }
@@ -289,16 +288,6 @@ impl TableLog {
 /// through the store.
 pub fn root_url() -> Result<Url, StoreError> {
     Url::parse("memory:///").map_err(|err| StoreError::storage("naming", "the lake", err))
-}
-
-/// Encodes an entry: one action per line.
-pub fn entry_bytes(actions: &[Value]) -> Bytes {
-    let mut text = String::new();
-    for action in actions {
-        text.push_str(&action.to_string());
-        text.push('\n');
-    }
-    text.into()
 }
 
 /// Returns whether a put was refused because its name is taken.

@@ -9,7 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use super::action::{Added, LogEntry, Removed};
+use super::action::Remove;
+use super::entry::LogEntry;
 use super::table::{Foreign, LiveFile, Table, TableMetadata};
 use crate::store::error::StoreError;
 use crate::store::mark::{CHAIN, Mark, TXN};
@@ -21,9 +22,10 @@ impl LogEntry {
     /// Returns whether the entry moves rows of trusted files to other files and states that they
     /// are unchanged.
     fn is_rewrite(&self, table: &Table) -> bool {
-        let is_quiet = self.added.iter().all(|add| !add.changes_rows && add.file.vector.is_none())
-            && self.removed.iter().all(|remove| !remove.changes_rows);
-        let is_known = |remove: &Removed| {
+        let is_quiet =
+            self.added.iter().all(|add| !add.data_change && add.deletion_vector.is_none())
+                && self.removed.iter().all(|remove| !remove.data_change);
+        let is_known = |remove: &Remove| {
             table.files.contains_key(&remove.path)
                 && !table.others.removed_files.contains_key(&remove.path)
         };
@@ -38,7 +40,8 @@ impl LogEntry {
             .iter()
             .map(|remove| table.files.get(&remove.path).and_then(LiveFile::rows))
             .sum();
-        (removed, self.added.iter().map(|add| add.file.rows()).sum())
+        let added = self.added.iter().map(|add| LiveFile::from(add.clone()).rows()).sum();
+        (removed, added)
     }
 }
 
@@ -62,7 +65,7 @@ impl Table {
             }
             let paths = entry.removed.iter().map(|remove| remove.path.as_str());
             self.others.has_other_columns &= entry.described.is_none();
-            self.others.settle(paths.chain(entry.added.iter().map(|add| add.file.path.as_str())));
+            self.others.settle(paths.chain(entry.added.iter().map(|add| add.path.as_str())));
             self.apply(entry);
             return Ok(());
         }
@@ -83,7 +86,7 @@ impl Table {
             let (before, after) = entry.rows(self);
             if before.is_none() || after.is_none() || before == after {
                 if let (Some(before), None) = (before, after) {
-                    let paths = entry.added.iter().map(|add| add.file.path.clone()).collect();
+                    let paths = entry.added.iter().map(|add| add.path.clone()).collect();
                     self.others.unsettled.push((version, before, paths));
                 }
                 self.apply(LogEntry { txns: BTreeMap::new(), described: None, ..entry });
@@ -111,7 +114,7 @@ impl Table {
             self.files.remove(&remove.path);
         }
         for add in entry.added {
-            self.files.insert(add.file.path.clone(), add.file);
+            self.files.insert(add.path.clone(), add.into());
         }
         self.txns.extend(entry.txns);
         self.described = entry.described.or(self.described.take());
@@ -127,14 +130,15 @@ impl Table {
             added: entry.added.len(),
             removed: entry.removed.iter().map(|remove| remove.path.clone()).collect(),
         });
-        for Removed { path, .. } in entry.removed {
+        for Remove { path, .. } in entry.removed {
             if others.added_files.remove(&path).is_none()
                 && let Some(file) = self.files.get(&path)
             {
                 others.removed_files.insert(path, file.clone());
             }
         }
-        for Added { file, .. } in entry.added {
+        for add in entry.added {
+            let file = LiveFile::from(add);
             if self.files.contains_key(&file.path) && file.vector.is_none() {
                 others.removed_files.remove(&file.path);
             } else {

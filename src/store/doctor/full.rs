@@ -11,7 +11,7 @@ use object_store::ObjectStore;
 use super::checkup::{Checkup, FOLD, LET_GO, RECOUNT, RESTORE, SALVAGE, message};
 use crate::domain::hint::Hint;
 use crate::store::decode;
-use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::entry::LogEntry;
 use crate::store::delta_log::paths::{self, entry_path};
 use crate::store::delta_log::replay::LogReplay;
 use crate::store::delta_log::table::Table;

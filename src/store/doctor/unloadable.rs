@@ -9,7 +9,7 @@ use object_store::ObjectStore;
 
 use super::checkup::{Checkup, RESTORE, message};
 use crate::domain::hint::{Hint, Repair};
-use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::entry::LogEntry;
 use crate::store::delta_log::paths::{self, checkpoint_path, entry_path};
 use crate::store::delta_log::replay::LogReplay;
 use crate::store::delta_log::table_log::{TableLog, Trust};

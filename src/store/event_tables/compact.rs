@@ -13,15 +13,14 @@ use chrono::{NaiveDate, TimeDelta};
 use deltalake::arrow::array::{BooleanArray, RecordBatch};
 use deltalake::arrow::compute::filter_record_batch;
 use object_store::ObjectStore;
-use serde_json::{Value, json};
 
-use super::{EventTable, commit_info, rows};
+use super::{EventTable, rows};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::action::{Action, Add, CommitInfo, Remove};
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::tables::definition;
 
 /// Minimum size of a file that is no longer compacted.
 const LARGE_FILE_BYTES: i64 = 16 << 20;
@@ -65,7 +64,7 @@ pub trait Maintenance: Sync {
 }
 
 /// Actions of a commit, and their effect.
-pub type Prepared = Option<(Vec<Value>, CompactionStats)>;
+pub type Prepared = Option<(Vec<Action>, CompactionStats)>;
 
 /// Maintains a table with a commit at the next version, prepared again if another process took it.
 pub async fn maintain(
@@ -125,14 +124,14 @@ async fn prepare(
             days.entry(day).or_default().push(file);
         }
     }
-    let mut actions = vec![commit_info("COMPACT", now)];
+    let mut actions = vec![Action::from(CommitInfo::new("COMPACT", now))];
     let (mut compacted, mut expired_days) = (CompactionStats::default(), 0);
     for (day, files) in days.range(..today) {
         if *day < from - TimeDelta::days(table.days) {
             expired_days += 1;
             compacted.expired +=
                 files.iter().filter_map(|file| rows::recorded(file)).sum::<usize>();
-            actions.extend(files.iter().map(|file| definition::remove(file, now)));
+            actions.extend(files.iter().map(|file| Action::from(file.remove(now))));
             continue;
         }
         let small: Vec<&&LiveFile> =
@@ -148,14 +147,11 @@ async fn prepare(
             }
         }
         let joined = rows::parquet(table, &batches)?;
-        let mut add = rows::put(log, &day.to_string(), joined, known.len(), now, random).await?;
-        add["add"]["dataChange"] = json!(false);
+        let add = rows::put(log, &day.to_string(), joined, known.len(), now, random).await?;
         for file in &small {
-            let mut remove = definition::remove(file, now);
-            remove["remove"]["dataChange"] = json!(false);
-            actions.push(remove);
+            actions.push(Remove { data_change: false, ..file.remove(now) }.into());
         }
-        actions.push(add);
+        actions.push(Add { data_change: false, ..add }.into());
         compacted.from += small.len();
         compacted.into += 1;
         compacted.duplicates += found - known.len();
@@ -190,11 +186,11 @@ fn unknown(
 mod tests {
     use object_store::Error;
     use object_store::memory::InMemory;
+    use serde_json::json;
 
     use super::*;
     use crate::domain::record::Fields;
     use crate::runtime::{ManualClock, SeededRandom};
-    use crate::store::delta_log::table_log::entry_bytes;
     use crate::store::event_tables::RUNS;
 
     fn run(number: u32) -> Fields {
@@ -241,7 +237,7 @@ mod tests {
         let way = Compacting { table: &RUNS, from: clock.now().date_naive(), random: &random };
         let (actions, _) = prepare(&way, &log, &before, clock.now()).await.unwrap().unwrap();
         RUNS.append(&root, &[run(140)], &clock, &random).await.unwrap();
-        let lost = log.put_commit(before.version + 1, entry_bytes(&actions)).await;
+        let lost = log.put_commit(before.version + 1, &actions).await;
         assert!(matches!(lost, Err(Error::AlreadyExists { .. })));
         let done = compact(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap();
         assert_eq!(done, CompactionStats { expired: 0, from: 41, into: 1, duplicates: 2 });

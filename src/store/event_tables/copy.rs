@@ -6,13 +6,14 @@ use std::sync::Arc;
 use deltalake::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::compute::filter_record_batch;
 use deltalake::arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use object_store::{Error, ObjectStore};
+use object_store::ObjectStore;
 
-use super::{EventTable, commit_info, rows};
+use super::{EventTable, rows};
 use crate::domain::time::{AsOf, Instant};
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::action::{Action, CommitInfo};
 use crate::store::delta_log::table::LiveFile;
-use crate::store::delta_log::table_log::{TableLog, entry_bytes};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 
 /// How far a table is copied: everything, or the rows that belong to the journal up to `place`.
@@ -41,7 +42,7 @@ pub async fn copy(
         return Ok(());
     }
     let now = clock.now();
-    let mut actions = vec![commit_info("CLONE", now)];
+    let mut actions = vec![Action::from(CommitInfo::new("CLONE", now))];
     actions.extend(table.create(now, random));
     // Rows about the files of a lake would be wrong in its copy.
     let found = match source.load().await {
@@ -74,14 +75,11 @@ pub async fn copy(
             let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
             if count > 0 {
                 let file = rows::parquet(table, &batches)?;
-                actions.push(rows::put(&target, day, file, count, now, random).await?);
+                actions.push(rows::put(&target, day, file, count, now, random).await?.into());
             }
         }
     }
-    match target.put_commit(0, entry_bytes(&actions)).await {
-        Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
-        Err(err) => Err(table.unwritten(err)),
-    }
+    target.create(&actions).await.map(drop)
 }
 
 /// Returns which rows belong to the copy. The consequences of a patch set are recorded after it, so

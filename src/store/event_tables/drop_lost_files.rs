@@ -7,16 +7,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use object_store::ObjectStore;
-use serde_json::{Value, json};
 
 use super::compact::{CompactionStats, Maintenance, Prepared, maintain};
-use super::{EventTable, Measured, commit_info};
+use super::{EventTable, Measured, rows};
 use crate::domain::time::Instant;
 use crate::runtime::Clock;
+use crate::store::delta_log::action::{Action, Add, CommitInfo};
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::tables::definition;
 
 /// Number of files read concurrently.
 const CONCURRENCY: usize = 16;
@@ -44,7 +43,7 @@ impl Maintenance for DropLostFiles<'_> {
         current: &Table,
         now: Instant,
     ) -> Result<Prepared, StoreError> {
-        let mut actions = vec![commit_info("LET GO", now)];
+        let mut actions = vec![Action::from(CommitInfo::new("LET GO", now))];
         let reads = current.files.values().map(|file| measured(self.table, log, file));
         let reads: Vec<_> = reads.collect();
         let mut reads = futures::stream::iter(reads).buffered(CONCURRENCY);
@@ -59,12 +58,12 @@ impl Maintenance for DropLostFiles<'_> {
                             found.rows,
                             found.bytes
                         );
-                        actions.push(corrected(file, found, now));
+                        actions.push(corrected(file, found, now).into());
                     }
                 }
                 Err(err @ StoreError::Damaged { .. }) => {
                     tracing::warn!("{err}; {}", lost(file));
-                    actions.push(definition::remove(file, now));
+                    actions.push(file.remove(now).into());
                 }
                 Err(err) => return Err(err),
             }
@@ -91,9 +90,7 @@ fn lost(file: &LiveFile) -> String {
 }
 
 /// Returns the add action of a file, with the numbers of the file itself.
-fn corrected(file: &LiveFile, found: Measured, now: Instant) -> Value {
-    json!({"add": {
-        "path": file.path, "partitionValues": file.partitions, "size": found.bytes,
-        "modificationTime": now.timestamp_millis(), "dataChange": false, "stats": json!({"numRecords": found.rows}).to_string(),
-    }})
+fn corrected(file: &LiveFile, found: Measured, now: Instant) -> Add {
+    let add = rows::add(file, found.rows, now);
+    Add { size: found.bytes as i64, data_change: false, ..add }
 }

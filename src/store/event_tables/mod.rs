@@ -16,12 +16,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deltalake::arrow::array::{AsArray, RecordBatch};
-use object_store::{Error, ObjectStore};
-use serde_json::{Value, json};
+use object_store::ObjectStore;
+use serde_json::json;
 
+use super::delta_log::action::{Action, Add, CommitInfo};
 use super::delta_log::spec::{Column, TableSpec};
 use super::delta_log::table::LiveFile;
-use super::delta_log::table_log::{MAX_STALENESS, TableLog, entry_bytes};
+use super::delta_log::table_log::{MAX_STALENESS, TableLog};
 use super::error::StoreError;
 use crate::domain::record::Fields;
 use crate::domain::time::Instant;
@@ -45,7 +46,7 @@ impl EventTable {
         self.columns.iter().chain([&date]).map(column).collect()
     }
 
-    fn create(&self, at: Instant, random: &dyn Random) -> [Value; 2] {
+    fn create(&self, at: Instant, random: &dyn Random) -> [Action; 2] {
         let table = TableSpec {
             name: self.name,
             doc: self.doc,
@@ -66,12 +67,9 @@ impl EventTable {
         if log.head().await?.is_some() {
             return Ok(());
         }
-        let mut actions = vec![commit_info("CREATE TABLE", at)];
+        let mut actions = vec![Action::from(CommitInfo::new("CREATE TABLE", at))];
         actions.extend(self.create(at, random));
-        match log.put_commit(0, entry_bytes(&actions)).await {
-            Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
-            Err(err) => Err(self.unwritten(err)),
-        }
+        log.create(&actions).await.map(drop)
     }
 
     /// Checks that the rows have every required value.
@@ -93,7 +91,7 @@ impl EventTable {
         let log = TableLog::new(Arc::clone(root), self.name);
         let file = rows::parquet(self, &[rows::encode(self, rows)?])?;
         let mut next = log.head().await?.map(|version| log.after(version)).transpose()?;
-        let mut put: Option<(Instant, Value)> = None;
+        let mut put: Option<(Instant, Add)> = None;
         for _ in 0..MAX_ATTEMPTS {
             let begun = clock.now();
             // A vacuum may have selected a file that waited long for its version.
@@ -104,11 +102,11 @@ impl EventTable {
                     (begun, rows::put(&log, &date, file.clone(), rows.len(), begun, random).await?)
                 }
             };
-            let mut actions = vec![commit_info("WRITE", begun)];
+            let mut actions = vec![Action::from(CommitInfo::new("WRITE", begun))];
             if next.is_none() {
                 actions.extend(self.create(begun, random));
             }
-            actions.push(add.1.clone());
+            actions.push(add.1.clone().into());
             let version = next.unwrap_or(0);
             match log.try_commit(version, &actions, begun, clock).await {
                 Ok(true) => {
@@ -207,11 +205,4 @@ impl Measured {
     pub fn other_bytes(&self, file: &LiveFile) -> Option<i64> {
         Some(file.size).filter(|size| size.unsigned_abs() != self.bytes)
     }
-}
-
-pub(super) fn commit_info(operation: &str, at: Instant) -> Value {
-    json!({"commitInfo": {
-        "timestamp": at.timestamp_millis(), "operation": operation, "operationParameters": {},
-        "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),
-    }})
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use object_store::ObjectStore;
-use serde_json::{Value, json};
 
+use super::EventTable;
 use super::compact::{CompactionStats, Maintenance, Prepared, maintain};
-use super::{EventTable, commit_info};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::action::{Action, CommitInfo};
+use crate::store::delta_log::spec::keep_id;
 use crate::store::delta_log::table::Table;
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::tables::definition;
 
 /// Takes back untrusted changes. A removed file that no longer exists stays removed: its rows are
 /// lost.
@@ -45,21 +45,16 @@ impl Maintenance for RevertForeign<'_> {
         if !others.is_any() {
             return Ok(None);
         }
-        let mut actions = vec![commit_info("TAKE BACK", now)];
+        let mut actions = vec![Action::from(CommitInfo::new("TAKE BACK", now))];
         if others.has_other_columns {
             let [_, mut description] = self.table.create(now, self.random);
-            if let Some(described) = &current.described {
-                description["metaData"]["id"] = Value::from(described.id.as_str());
-            }
+            keep_id(&mut description, current.described.as_ref());
             actions.push(description);
         }
-        actions.extend(others.added_files.values().map(|file| definition::remove(file, now)));
+        actions.extend(others.added_files.values().map(|file| Action::from(file.remove(now))));
         for file in others.removed_files.values() {
             if log.has(&file.path).await? {
-                actions.push(json!({"add": {
-                    "path": file.path, "partitionValues": file.partitions, "size": file.size,
-                    "modificationTime": now.timestamp_millis(), "dataChange": true, "stats": file.stats,
-                }}));
+                actions.push(file.add(now).into());
             } else {
                 let rows = file.rows().unwrap_or_default();
                 tracing::warn!(
@@ -67,7 +62,7 @@ impl Maintenance for RevertForeign<'_> {
                     log.folder(),
                     file.path
                 );
-                actions.push(definition::remove(file, now));
+                actions.push(file.remove(now).into());
             }
         }
         Ok(Some((actions, CompactionStats::default())))

@@ -20,6 +20,7 @@ use crate::domain::record::Fields;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, uuid_v7};
 use crate::store::decode::typed;
+use crate::store::delta_log::action::Add;
 use crate::store::delta_log::table::LiveFile;
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
@@ -89,14 +90,18 @@ pub async fn put(
     rows: usize,
     at: Instant,
     random: &dyn Random,
-) -> Result<Value, StoreError> {
+) -> Result<Add, StoreError> {
     let path = format!("{DATE}={date}/{}.parquet", uuid_v7(at, random));
     let size = file.len();
     let path = log.put_checked(&path, file).await?;
-    Ok(json!({"add": {
-        "path": path, "partitionValues": {DATE: date}, "size": size, "modificationTime": at.timestamp_millis(),
-        "dataChange": true, "stats": json!({"numRecords": rows}).to_string(),
-    }}))
+    let partitions = [(DATE.to_owned(), Some(date.to_owned()))].into();
+    let file = LiveFile { path, size: size as i64, partitions, stats: None, vector: None };
+    Ok(add(&file, rows, at))
+}
+
+/// Returns the action that adds a file with this many rows.
+pub fn add(file: &LiveFile, rows: usize, at: Instant) -> Add {
+    Add { stats: Some(json!({"numRecords": rows}).to_string()), ..file.add(at) }
 }
 
 /// Returns a file's row count as stated in the log; `None` if another engine wrote the file without

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use object_store::{Error, ObjectStore};
-use serde_json::json;
+use object_store::ObjectStore;
 
-use super::{DATE, EventTable, commit_info, rows};
+use super::{DATE, EventTable, rows};
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::action::{Action, CommitInfo};
 use crate::store::delta_log::table::LiveFile;
-use crate::store::delta_log::table_log::{TableLog, entry_bytes};
+use crate::store::delta_log::table_log::{TableLog, is_taken};
 use crate::store::error::StoreError;
 
 /// Rewrites the log if it cannot be read. Returns whether it did.
@@ -31,27 +31,22 @@ pub async fn salvage(
     tracing::warn!(%err, "the log of {} is rewritten from the files that exist", table.name);
     let next = log.after(log.last().await?)?;
     let now = clock.now();
-    let mut actions = vec![commit_info("SALVAGE", now)];
+    let mut actions = vec![Action::from(CommitInfo::new("SALVAGE", now))];
     actions.extend(table.create(now, random));
     for file in files(&log).await? {
         match rows::read(table, &log, &file).await {
             Ok(batches) => {
-                let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
-                actions.push(json!({"add": {
-                    "path": file.path, "partitionValues": file.partitions, "size": file.size,
-                    "modificationTime": now.timestamp_millis(), "dataChange": true,
-                    "stats": json!({"numRecords": rows}).to_string(),
-                }}));
+                let count = batches.iter().map(|batch| batch.num_rows()).sum();
+                actions.push(rows::add(&file, count, now).into());
             }
             Err(err @ StoreError::Damaged { .. }) => tracing::warn!(%err, "its rows are lost"),
             Err(err) => return Err(err),
         }
     }
-    let bytes = entry_bytes(&actions);
-    match log.put_commit(next, bytes.clone()).await {
-        Ok(()) => log.begin_at(next, &bytes).await.map(|()| true),
+    match log.put_commit(next, &actions).await {
+        Ok(()) => log.begin_at(next, &actions).await.map(|()| true),
         // Another process does the same.
-        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+        put if is_taken(&put) => Ok(false),
         Err(err) => Err(StoreError::storage("writing", log.folder(), err)),
     }
 }
@@ -93,6 +88,7 @@ mod tests {
     use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
     use object_store::path::Path;
+    use serde_json::json;
 
     use super::*;
     use crate::domain::record::Fields;

@@ -8,11 +8,11 @@ mod reader;
 
 use std::sync::Arc;
 
-use object_store::{Error, ObjectStore};
+use object_store::ObjectStore;
 use serde_json::json;
 
 use super::delta_log::spec::{Column, TableSpec};
-use super::delta_log::table_log::{TableLog, entry_bytes};
+use super::delta_log::table_log::TableLog;
 use super::error::StoreError;
 use crate::databricks::catalog::CatalogError;
 use crate::domain::time::Instant;
@@ -74,11 +74,5 @@ pub async fn ensure(
         found => drop(found?),
     }
     let table = TableSpec { name: NAME, doc: DOC, columns: columns(), partitions: &[] };
-    match log
-        .put_commit(0, entry_bytes(&table.create_external_writer(uuid_v7(at, random), at)))
-        .await
-    {
-        Ok(()) | Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
-        Err(err) => Err(StoreError::storage("writing", format!("{NAME}/_delta_log"), err)),
-    }
+    log.create(&table.create_external_writer(uuid_v7(at, random), at)).await.map(drop)
 }

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use uuid::Uuid;
 
 use super::entry::{self, Entry};
 use super::files::Files;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, random_bytes};
-use crate::store::delta_log::table_log::{LogPosition, entry_bytes, is_taken};
+use crate::store::delta_log::action::{Action, encode};
+use crate::store::delta_log::table_log::{LogPosition, is_taken};
 use crate::store::error::StoreError;
 use crate::store::location::durable::NotLanded;
 
@@ -41,15 +41,23 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// read there. The waits between them add up to more than a second.
 const MAX_BLOCKED: usize = 7;
 
-/// Puts `bytes` as the log entry of `version`.
+/// Puts the log entry of `version`.
 pub async fn put_entry(
     files: &Files,
     version: u64,
-    bytes: Bytes,
+    actions: &[Action],
     attempt: Uuid,
     time_left: Duration,
     random: &dyn Random,
 ) -> CommitResult {
+    let place = || format!("journal/_delta_log/{version:020}.json");
+    let bytes = match encode(actions) {
+        Ok(bytes) => bytes,
+        Err(err) => {
+            let cause = StoreError::storage("writing", place(), err);
+            return CommitResult::NotCommitted { cause, occupied: false };
+        }
+    };
     let deadline = tokio::time::Instant::now() + time_left;
     let mut wait = INITIAL_BACKOFF;
     let mut may_have_landed = false;
@@ -62,8 +70,7 @@ pub async fn put_entry(
         let Err(err) = put else { return CommitResult::Committed };
         let surely_not = not_landed(&err);
         is_unsure |= !surely_not && !is_taken;
-        let cause =
-            StoreError::storage("writing", format!("journal/_delta_log/{version:020}.json"), err);
+        let cause = StoreError::storage("writing", place(), err);
         if surely_not && !may_have_landed {
             return CommitResult::NotCommitted { cause, occupied: false };
         }
@@ -74,8 +81,7 @@ pub async fn put_entry(
             LookupResult::NoEntry | LookupResult::Unanswered => blocked = 0,
         }
         if blocked >= MAX_BLOCKED {
-            let path = format!("journal/_delta_log/{version:020}.json");
-            let cause = StoreError::storage("writing", path, files.log.name_taken(version));
+            let cause = StoreError::storage("writing", place(), files.log.name_taken(version));
             return if is_unsure {
                 CommitResult::Unknown(cause)
             } else {
@@ -142,10 +148,9 @@ async fn put_empty_commit(
         return CommitResult::Unknown(cause);
     }
     let empty_attempt = Uuid::from_bytes(random_bytes(random));
-    let actions =
-        entry::json_of(&[entry::commit_info("OCCUPY", empty_attempt, Instant::default())]);
-    if let Ok(actions) = actions
-        && files.log.put_entry_once(version, entry_bytes(&actions)).await.is_ok()
+    let info = entry::commit_info("OCCUPY", empty_attempt, Instant::default());
+    if let Ok(bytes) = encode(&[info.into()])
+        && files.log.put_entry_once(version, bytes).await.is_ok()
     {
         return CommitResult::NotCommitted { cause, occupied: true };
     }

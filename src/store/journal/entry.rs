@@ -1,16 +1,14 @@
 //! One entry of the journal's Delta log: what a commit writes, and what is parsed from another
 //! writer's entry.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
-use deltalake::kernel::{Action, Add, CommitInfo, Remove, Transaction, Version};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::record::Entity;
 use crate::domain::time::{Instant, rfc3339};
-use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::action::{Action, Add, CommitInfo};
+use crate::store::delta_log::entry::LogEntry;
 use crate::store::delta_log::table::LiveFile;
 use crate::store::error::StoreError;
 use crate::store::mark::Mark;
@@ -24,11 +22,6 @@ pub const FOLDED: &str = "fold-work";
 /// App id prefix, followed by a table name, whose transaction version is the mark of the position
 /// at which that table was last written.
 const MARK: &str = "fold-mark";
-/// `commitInfo` key of the id that identifies the commit attempt.
-pub const ATTEMPT: &str = "lakeplanAttempt";
-/// `commitInfo` key of the mark of the position that the commit was prepared for. The value is text
-/// because not every JSON reader keeps such large numbers.
-const FOLLOWS: &str = "lakeplanFollows";
 
 /// Metadata of a journal file, known without opening it.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,7 +75,7 @@ pub struct Entry {
 }
 
 /// Returns the action that adds a file with these rows.
-pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Action {
+pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Add {
     let seqs = rows.iter().map(|row| row.seq);
     let ids = || rows.iter().map(|row| row.patch_set_id);
     let date = rows.first().map(|row| row.date().to_string());
@@ -99,48 +92,39 @@ pub fn add(path: &str, size: usize, rows: &[&Row], at: Instant) -> Action {
         "maxValues": bounds(seqs.max(), text(ids().max()), entities().max(), rows.iter().map(|row| row.at).max()),
         "nullCount": {"seq": 0, "patch_set_id": 0, "entity": 0, "at": 0},
     });
-    Action::Add(Add {
-        path: path.to_owned(),
-        partition_values: HashMap::from([("stream".to_owned(), stream), ("date".to_owned(), date)]),
-        size: size as i64,
-        modification_time: at.timestamp_millis(),
+    Add {
         data_change: true,
+        modification_time: Some(at.timestamp_millis()),
+        partition_values: [("stream".to_owned(), stream), ("date".to_owned(), date)].into(),
+        path: path.to_owned(),
+        size: size as i64,
         stats: Some(stats.to_string()),
         ..Add::default()
-    })
+    }
 }
 
 /// Returns the commit info: the operation, the attempt and the time (always `at`, never the clock's
 /// own reading).
-pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> Action {
-    Action::CommitInfo(CommitInfo {
-        timestamp: Some(at.timestamp_millis()),
-        operation: Some(operation.to_owned()),
-        operation_parameters: Some(HashMap::from([("mode".to_owned(), Value::from("Append"))])),
-        is_blind_append: Some(operation == "WRITE"),
-        engine_info: Some(concat!("lakeplan/", env!("CARGO_PKG_VERSION")).to_owned()),
-        info: HashMap::from([(ATTEMPT.to_owned(), Value::from(attempt.to_string()))]),
-        ..CommitInfo::default()
-    })
+pub fn commit_info(operation: &str, attempt: Uuid, at: Instant) -> CommitInfo {
+    CommitInfo::new(operation, at)
+        .with("operationParameters", json!({"mode": "Append"}))
+        .with("isBlindAppend", operation == "WRITE")
+        .with_attempt(attempt)
 }
 
 /// Returns the commit info of a commit that continues from a position. An entry of another copy of
 /// the lake continues from another position.
-pub fn commit_after(before: Mark, operation: &str, attempt: Uuid, at: Instant) -> Action {
-    let mut action = commit_info(operation, attempt, at);
-    if let Action::CommitInfo(info) = &mut action {
-        info.info.insert(FOLLOWS.to_owned(), Value::from(before.version().to_string()));
-    }
-    action
+pub fn commit_after(before: Mark, operation: &str, attempt: Uuid, at: Instant) -> CommitInfo {
+    commit_info(operation, attempt, at).with_follows(before.version())
 }
 
 /// Returns the transaction that states the history that a commit ends.
 pub fn chain_txn(mark: Mark) -> Action {
-    Action::Txn(Transaction::new(CHAIN, mark.version()))
+    Action::txn(CHAIN, mark.version())
 }
 
 pub fn txn(app: &str, seq: u64) -> Action {
-    Action::Txn(Transaction::new(app, seq as i64))
+    Action::txn(app, seq as i64)
 }
 
 /// Parses a transaction that states the seq at which a table was last written.
@@ -162,20 +146,10 @@ pub fn mark(app: &str, version: i64) -> Option<(String, i64)> {
 
 /// Returns the transaction that [`mark()`] parses.
 pub fn mark_txn(table: &str, mark: Mark) -> Action {
-    Action::Txn(Transaction::new(format!("{MARK}/{table}"), mark.version()))
+    Action::txn(format!("{MARK}/{table}"), mark.version())
 }
 
-pub fn json_of(actions: &[Action]) -> Result<Vec<Value>, StoreError> {
-    actions
-        .iter()
-        .map(|action| {
-            serde_json::to_value(action)
-                .map_err(|err| StoreError::storage("writing", "_delta_log", err))
-        })
-        .collect()
-}
-
-pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
+pub fn read(version: u64, bytes: &Bytes) -> Result<Entry, StoreError> {
     let damaged =
         |what: String| StoreError::damaged(format!("journal/_delta_log/{version:020}.json"), what);
     let LogEntry { is_own, attempt, added, removed, txns, protocol, described, .. } =
@@ -186,7 +160,8 @@ pub fn read(version: Version, bytes: &Bytes) -> Result<Entry, StoreError> {
             !added.is_empty() || !removed.is_empty() || protocol.is_some() || described.is_some();
         return Ok(Entry { attempt, is_unclear, ..Entry::default() });
     }
-    let files: Vec<Option<JournalFile>> = added.iter().map(|add| file(&add.file)).collect();
+    let files: Vec<Option<JournalFile>> =
+        added.into_iter().map(|add| file(&LiveFile::from(add))).collect();
     Ok(Entry {
         attempt,
         is_described: described.is_some(),
@@ -217,52 +192,11 @@ pub fn file(file: &LiveFile) -> Option<JournalFile> {
 }
 
 /// Returns the journal file that an action adds.
-pub fn added(action: &Action) -> Option<JournalFile> {
-    let Action::Add(add) = action else { return None };
-    let partitions =
-        add.partition_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    file(&LiveFile {
-        path: add.path.clone(),
-        size: add.size,
-        partitions,
-        stats: add.stats.clone(),
-        vector: None,
-    })
+pub fn added(add: &Add) -> Option<JournalFile> {
+    file(&LiveFile::from(add.clone()))
 }
 
 /// Returns the stream whose rows a file holds.
 pub fn stream(file: &LiveFile) -> Option<Stream> {
     file.partitions.get("stream")?.as_deref()?.parse().ok()
-}
-
-/// Returns the action that re-adds a file that another writer removed.
-pub fn add_again(file: &LiveFile, at: Instant) -> Action {
-    Action::Add(Add {
-        path: file.path.clone(),
-        partition_values: file
-            .partitions
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-        size: file.size,
-        modification_time: at.timestamp_millis(),
-        data_change: true,
-        stats: file.stats.clone(),
-        ..Add::default()
-    })
-}
-
-/// Returns the action that removes a file that another writer added.
-pub fn remove_strange(file: &LiveFile, at: Instant) -> Action {
-    Action::Remove(Remove {
-        path: file.path.clone(),
-        data_change: true,
-        deletion_timestamp: Some(at.timestamp_millis()),
-        extended_file_metadata: Some(true),
-        partition_values: Some(
-            file.partitions.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        ),
-        size: Some(file.size),
-        ..Remove::default()
-    })
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deltalake::kernel::Action;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use super::chain::Links;
 use super::encoding::{self, Batches, RowKey, RowPredicate};
 use super::entry::{self, Entry, JournalFile};
 use crate::domain::record::Entity;
+use crate::store::delta_log::action::Add;
 use crate::store::delta_log::paths::checked_path;
 use crate::store::delta_log::table::{ForeignChanges, LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
@@ -267,7 +267,7 @@ impl Files {
         version: u64,
         attempt: Uuid,
         rows: &[&Row],
-    ) -> Result<Action, StoreError> {
+    ) -> Result<Add, StoreError> {
         let Some(first) = rows.first() else {
             return Err(StoreError::damaged(self.log.folder(), "a file without rows"));
         };
@@ -281,7 +281,7 @@ impl Files {
 
     /// Writes a file like [`Self::put_rows`], under a name that an earlier attempt may already have
     /// written these rows to. The name carries version 0, the entry that adds the file.
-    pub async fn put_rows_if_absent(&self, id: Uuid, rows: &[&Row]) -> Result<Action, StoreError> {
+    pub async fn put_rows_if_absent(&self, id: Uuid, rows: &[&Row]) -> Result<Add, StoreError> {
         let Some(first) = rows.first() else {
             return Err(StoreError::damaged(self.log.folder(), "a file without rows"));
         };

@@ -3,10 +3,11 @@
 use std::sync::{Arc, LazyLock};
 
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::time::Instant;
+use crate::store::delta_log::action::Action;
 use crate::store::delta_log::spec::{Column, TableSpec};
 
 /// Name, Delta type, nullable, documentation.
@@ -101,7 +102,7 @@ pub fn columns() -> Vec<Column> {
 pub const DOC: &str = "All changes of the lake, in order.";
 
 /// Returns the protocol and metadata actions of the journal's first log entry.
-pub fn actions(table_id: Uuid, at: Instant) -> [Value; 2] {
+pub fn actions(table_id: Uuid, at: Instant) -> [Action; 2] {
     TableSpec { name: "journal", doc: DOC, columns: columns(), partitions: &PARTITIONS }
         .create(table_id, at)
 }

@@ -8,12 +8,11 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use deltalake::kernel::Action;
-
 use super::entry;
 use super::files::Files;
 use super::genesis::root_name;
 use crate::domain::record::Entity;
+use crate::store::delta_log::action::Action;
 use crate::store::error::StoreError;
 use crate::store::mark::{FoldPosition, FoldPositions, LakeMark, Mark};
 use crate::store::row::{Hash, Row};

@@ -17,7 +17,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::group_commit::{GroupResult, SetResult};
@@ -27,7 +26,8 @@ use crate::domain::id::PatchSetId;
 use crate::domain::patch::PatchSet;
 use crate::domain::time::Instant;
 use crate::runtime::{random_bytes, uuid_v7};
-use crate::store::delta_log::table_log::{MAX_STALENESS, entry_bytes};
+use crate::store::delta_log::action::Action;
+use crate::store::delta_log::table_log::MAX_STALENESS;
 use crate::store::error::StoreError;
 use crate::store::journal::commit::{self, CommitResult, DEADLINE};
 use crate::store::journal::entry::{self, JournalFile};
@@ -97,7 +97,7 @@ impl LakeState {
             });
         }
         let attempt = uuid_v7(at, self.random.as_ref());
-        let (entry, added) = match self.prepare(&results, before, attempt, at).await {
+        let (actions, added) = match self.prepare(&results, before, attempt, at).await {
             Ok(prepared) => prepared,
             Err(cause) => {
                 self.rollback(results);
@@ -107,7 +107,7 @@ impl LakeState {
         let taken = commit::put_entry(
             &self.files,
             self.version + 1,
-            entry,
+            &actions,
             attempt,
             time_left,
             self.random.as_ref(),
@@ -213,16 +213,16 @@ impl LakeState {
         Ok(None)
     }
 
-    /// Writes the files of a group and builds its log entry.
+    /// Writes the files of a group and returns the actions of its log entry.
     async fn prepare(
         &mut self,
         results: &GroupResult,
         before: Mark,
         attempt: Uuid,
         at: Instant,
-    ) -> Result<(bytes::Bytes, Vec<JournalFile>), StoreError> {
+    ) -> Result<(Vec<Action>, Vec<JournalFile>), StoreError> {
         let mut actions = vec![
-            entry::commit_after(before, "WRITE", attempt, at),
+            entry::commit_after(before, "WRITE", attempt, at).into(),
             entry::txn(entry::TXN, self.ledger.seq),
             entry::chain_txn(self.mark()),
         ];
@@ -233,11 +233,11 @@ impl LakeState {
         for stream in Stream::ALL {
             let rows: Vec<&Row> = results.rows().filter(|row| row.stream == *stream).collect();
             if !rows.is_empty() {
-                actions.push(self.files.put_rows(self.version + 1, attempt, &rows).await?);
+                actions.push(self.files.put_rows(self.version + 1, attempt, &rows).await?.into());
             }
         }
-        let added = actions.iter().filter_map(entry::added).collect();
-        Ok((entry_bytes(&entry::json_of(&actions)?), added))
+        let added = actions.iter().filter_map(Action::as_add).filter_map(entry::added).collect();
+        Ok((actions, added))
     }
 
     /// Looks for the group at the current head of the log.
@@ -320,12 +320,11 @@ impl LakeState {
     /// again.
     pub(super) async fn put_rewrite(
         &self,
-        actions: &[Value],
+        actions: &[Action],
         attempt: Uuid,
     ) -> Result<bool, StoreError> {
-        let (version, bytes) = (self.version + 1, entry_bytes(actions));
-        let random = self.random.as_ref();
-        match commit::put_entry(&self.files, version, bytes, attempt, DEADLINE, random).await {
+        let (version, random) = (self.version + 1, self.random.as_ref());
+        match commit::put_entry(&self.files, version, actions, attempt, DEADLINE, random).await {
             CommitResult::Committed => Ok(true),
             CommitResult::LostTo(_) | CommitResult::LogMovedOn => Ok(false),
             CommitResult::NotCommitted { cause, .. } | CommitResult::Unknown(cause) => Err(cause),

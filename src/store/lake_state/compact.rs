@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use deltalake::kernel::{Action, Remove};
-
 use super::state::LakeState;
+use crate::domain::time::Instant;
 use crate::runtime::uuid_v7;
+use crate::store::delta_log::action::{Action, Add, Remove};
 use crate::store::error::StoreError;
 use crate::store::journal::chain::Links;
 use crate::store::journal::entry::{self, JournalFile};
@@ -40,12 +40,13 @@ impl LakeState {
             }
             let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions = vec![entry::commit_after(self.mark(), "COMPACT", attempt, at)];
+            let mut actions =
+                vec![Action::from(entry::commit_after(self.mark(), "COMPACT", attempt, at))];
             for run in &runs {
                 let mut rows: Vec<Row> = Vec::new();
                 for file in run {
                     rows.extend(self.files.read_rows(file, 0).await?);
-                    actions.push(remove(file, self.clock.now().timestamp_millis(), false));
+                    actions.push(remove(file, self.clock.now(), false).into());
                 }
                 rows.sort_by_key(|row| (row.seq, row.ordinal));
                 // After the merge, the rows are no longer checked one file at a time.
@@ -54,14 +55,10 @@ impl LakeState {
                 // Each run needs its own name: the attempt's id names files with the rows of one
                 // day.
                 let name = uuid_v7(at, self.random.as_ref());
-                if let Action::Add(mut add) =
-                    self.files.put_rows(self.version + 1, name, &rows).await?
-                {
-                    add.data_change = false;
-                    actions.push(Action::Add(add));
-                }
+                let add = self.files.put_rows(self.version + 1, name, &rows).await?;
+                actions.push(Add { data_change: false, ..add }.into());
             }
-            if self.put_rewrite(&entry::json_of(&actions)?, attempt).await? {
+            if self.put_rewrite(&actions, attempt).await? {
                 // Read the entry like any other: the log alone decides which files are live.
                 self.refresh().await?;
                 return Ok(Compacted { from: runs.iter().map(Vec::len).sum(), into: runs.len() });
@@ -103,20 +100,20 @@ impl LakeState {
 }
 
 /// Returns the action that removes a file. `changes` is set if the replacing rows differ.
-pub(super) fn remove(file: &JournalFile, millis: i64, changes: bool) -> Action {
+pub(super) fn remove(file: &JournalFile, at: Instant, changes: bool) -> Remove {
     let value = |name: &str| {
         let part = file.path.split('/').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         part.map(str::to_owned)
     };
-    Action::Remove(Remove {
+    Remove {
         path: file.path.clone(),
         data_change: changes,
-        deletion_timestamp: Some(millis),
+        deletion_timestamp: Some(at.timestamp_millis()),
         extended_file_metadata: Some(true),
         partition_values: Some(
             ["stream", "date"].iter().map(|name| ((*name).to_owned(), value(name))).collect(),
         ),
         size: Some(file.size),
         ..Remove::default()
-    })
+    }
 }

@@ -9,7 +9,7 @@ use super::cache::{MAX_CACHED_RECORDS, ProjectCache};
 use super::ledger::{Ledger, Proposal};
 use super::state::LakeState;
 use crate::runtime::{Clock, Random, fresh_id, random_bytes, uuid_v7};
-use crate::store::delta_log::table_log::entry_bytes;
+use crate::store::delta_log::action::Action;
 use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::commit::{self, CommitResult, DEADLINE};
@@ -39,25 +39,12 @@ impl LakeState {
         let attempt = uuid_v7(now, random.as_ref());
         let rows: Vec<&Row> = first.rows.iter().collect();
         let added = files.put_rows(0, attempt, &rows).await?;
-        let mut actions = entry::json_of(&[entry::commit_info("CREATE TABLE", attempt, now)])?;
+        let mut actions = vec![Action::from(entry::commit_info("CREATE TABLE", attempt, now))];
         actions.extend(schema::actions(attempt, now));
         let chain = Mark::of(ledger.seq, &ledger.chain);
-        actions.extend(entry::json_of(&[
-            entry::txn(entry::TXN, 1),
-            entry::chain_txn(chain),
-            added,
-        ])?);
+        actions.extend([entry::txn(entry::TXN, 1), entry::chain_txn(chain), added.into()]);
         let root = ledger.root().to_owned();
-        match commit::put_entry(
-            &files,
-            0,
-            entry_bytes(&actions),
-            attempt,
-            DEADLINE,
-            random.as_ref(),
-        )
-        .await
-        {
+        match commit::put_entry(&files, 0, &actions, attempt, DEADLINE, random.as_ref()).await {
             CommitResult::Committed => {}
             CommitResult::LostTo(_) | CommitResult::LogMovedOn => {
                 return Err(StoreError::AlreadyALake { root });

@@ -7,6 +7,7 @@
 use super::compact::remove;
 use super::state::LakeState;
 use crate::runtime::uuid_v7;
+use crate::store::delta_log::action::Action;
 use crate::store::erasure::Erasures;
 use crate::store::error::StoreError;
 use crate::store::journal::entry::{self, JournalFile};
@@ -43,7 +44,8 @@ impl LakeState {
             }
             let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions = vec![entry::commit_after(self.mark(), "ERASE", attempt, at)];
+            let mut actions =
+                vec![Action::from(entry::commit_after(self.mark(), "ERASE", attempt, at))];
             let mut erased = Erased::default();
             for (file, rows) in holding {
                 let rows: Vec<Row> = rows
@@ -55,17 +57,14 @@ impl LakeState {
                     })
                     .collect();
                 erased.files += 1;
-                actions.push(remove(&file, self.clock.now().timestamp_millis(), true));
+                actions.push(remove(&file, self.clock.now(), true).into());
                 let name = uuid_v7(at, self.random.as_ref());
-                actions.push(
-                    self.files
-                        .put_rows(self.version + 1, name, &rows.iter().collect::<Vec<_>>())
-                        .await?,
-                );
+                let rows: Vec<&Row> = rows.iter().collect();
+                actions.push(self.files.put_rows(self.version + 1, name, &rows).await?.into());
             }
             // The next round finds out whether the version belonged to the log or was a hole behind
             // a clean-up.
-            if self.put_rewrite(&entry::json_of(&actions)?, attempt).await? {
+            if self.put_rewrite(&actions, attempt).await? {
                 done = Erased { rows: done.rows + erased.rows, files: done.files + erased.files };
             }
         }

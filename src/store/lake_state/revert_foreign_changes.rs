@@ -7,6 +7,7 @@
 
 use super::state::LakeState;
 use crate::runtime::uuid_v7;
+use crate::store::delta_log::action::Action;
 use crate::store::delta_log::table::LiveFile;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
@@ -27,15 +28,12 @@ impl LakeState {
             self.files.check_no_loss().await?;
             let at = self.ledger.time(self.clock.now());
             let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions = vec![entry::commit_after(self.mark(), "TAKE BACK", attempt, at)];
-            actions.extend(
-                self.files.others.added_files.values().map(|file| entry::remove_strange(file, at)),
-            );
-            actions.extend(
-                self.files.others.removed_files.values().map(|file| entry::add_again(file, at)),
-            );
-            let mut actions = entry::json_of(&actions)?;
-            if self.files.others.has_other_columns {
+            let mut actions =
+                vec![Action::from(entry::commit_after(self.mark(), "TAKE BACK", attempt, at))];
+            let others = &self.files.others;
+            actions.extend(others.added_files.values().map(|file| Action::from(file.remove(at))));
+            actions.extend(others.removed_files.values().map(|file| Action::from(file.add(at))));
+            if others.has_other_columns {
                 let [_, description] = schema::actions(self.files.table_id.unwrap_or(attempt), at);
                 actions.push(description);
             }

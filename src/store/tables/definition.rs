@@ -11,8 +11,9 @@ use super::columns::is_long;
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
 use crate::domain::value::Kind;
+use crate::store::delta_log::action::{Action, Add, CommitInfo};
 use crate::store::delta_log::spec::Column;
-use crate::store::delta_log::table::{LiveFile, Table};
+use crate::store::delta_log::table::Table;
 use crate::store::head::Head;
 use crate::store::mark::{LakeMark, Mark};
 
@@ -91,26 +92,21 @@ pub struct NewFile {
     pub ids: (String, String),
 }
 
-pub fn add(file: &NewFile, at: Instant) -> Value {
+/// Returns the action that adds the file.
+pub fn add(file: &NewFile, at: Instant) -> Add {
     let stats = json!({
         "numRecords": file.rows,
         "minValues": {file.key: file.ids.0}, "maxValues": {file.key: file.ids.1}, "nullCount": {file.key: 0},
     });
-    json!({"add": {
-        "path": file.path, "partitionValues": {BUCKET: file.bucket.to_string()}, "size": file.size,
-        "modificationTime": at.timestamp_millis(), "dataChange": true, "stats": stats.to_string(),
-    }})
-}
-
-pub fn remove(file: &LiveFile, at: Instant) -> Value {
-    let mut remove = json!({"remove": {
-        "path": file.path, "deletionTimestamp": at.timestamp_millis(), "dataChange": true,
-        "extendedFileMetadata": true, "partitionValues": file.partitions, "size": file.size,
-    }});
-    if let Some(vector) = &file.vector {
-        remove["remove"]["deletionVector"] = vector.clone();
+    Add {
+        data_change: true,
+        modification_time: Some(at.timestamp_millis()),
+        partition_values: [(BUCKET.to_owned(), Some(file.bucket.to_string()))].into(),
+        path: file.path.clone(),
+        size: file.size as i64,
+        stats: Some(stats.to_string()),
+        ..Add::default()
     }
-    remove
 }
 
 /// App id whose transaction version is the mark of the journal position to which the table is
@@ -124,26 +120,18 @@ const SEAL: &str = "lakeplan-files";
 /// Adds to a commit's actions the fingerprint of the files that are live after it. A commit of
 /// another writer does not update the fingerprint and is thus noticed. `before` holds the files
 /// that were live.
-pub fn seal(actions: &mut Vec<Value>, before: Option<&Table>) {
+pub fn seal(actions: &mut Vec<Action>, before: Option<&Table>) {
     let mut live: BTreeMap<String, i64> = before
         .into_iter()
         .flat_map(|table| table.files.values())
         .map(|file| (file.path.clone(), file.size))
         .collect();
-    for action in actions.iter() {
-        if let Some(path) = action["remove"]["path"].as_str() {
-            live.remove(path);
-        }
+    for remove in actions.iter().filter_map(Action::as_remove) {
+        live.remove(&remove.path);
     }
-    for action in actions.iter() {
-        if let (Some(path), Some(size)) =
-            (action["add"]["path"].as_str(), action["add"]["size"].as_i64())
-        {
-            live.insert(path.to_owned(), size);
-        }
-    }
+    live.extend(actions.iter().filter_map(Action::as_add).map(|add| (add.path.clone(), add.size)));
     let seal = fingerprint(live.iter().map(|(path, size)| (path.as_str(), *size)));
-    actions.push(json!({"txn": {"appId": SEAL, "version": seal}}));
+    actions.push(Action::txn(SEAL, seal));
 }
 
 /// Returns whether every live file was committed by Lakeplan. A table older than fingerprints is
@@ -176,16 +164,13 @@ fn fingerprint<'f>(files: impl Iterator<Item = (&'f str, i64)>) -> i64 {
 
 /// Returns the actions by which a commit that folds a table to a position states itself and the
 /// position.
-pub fn commit(operation: &str, to: &Position) -> Vec<Value> {
+pub fn commit(operation: &str, to: &Position) -> Vec<Action> {
     let mut actions = vec![
-        json!({"commitInfo": {
-            "timestamp": to.at.timestamp_millis(), "operation": operation, "operationParameters": {},
-            "engineInfo": concat!("lakeplan/", env!("CARGO_PKG_VERSION")),
-        }}),
-        json!({"txn": {"appId": super::TXN, "version": to.seq}}),
-        json!({"txn": {"appId": MARK, "version": to.mark.version()}}),
+        CommitInfo::new(operation, to.at).into(),
+        Action::txn(super::TXN, to.seq as i64),
+        Action::txn(MARK, to.mark.version()),
     ];
-    actions.extend(to.lake.map(|lake| json!({"txn": {"appId": LAKE, "version": lake.version()}})));
+    actions.extend(to.lake.map(|lake| Action::txn(LAKE, lake.version())));
     actions
 }
 

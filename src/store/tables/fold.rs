@@ -16,6 +16,7 @@ use super::{BUCKET, FoldedTable, field_changes, join};
 use crate::databricks::catalog::CatalogError;
 use crate::domain::time::Instant;
 use crate::runtime::Clock;
+use crate::store::delta_log::action::Action;
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
@@ -86,7 +87,7 @@ impl Folding<'_> {
 pub(super) async fn commit(
     log: &TableLog,
     version: u64,
-    actions: &[serde_json::Value],
+    actions: &[Action],
     begun: Instant,
     clock: &dyn Clock,
 ) -> Result<bool, StoreError> {
@@ -138,10 +139,9 @@ impl Prepare for Append<'_> {
         }
         let mut written = futures::stream::iter(written).buffered(CONCURRENCY);
         while let Some((file, joined)) = written.try_next().await? {
-            actions.extend(
-                joined.into_iter().map(|file| definition::remove(file, self.folding.clock.now())),
-            );
-            actions.push(definition::add(&file, at));
+            let now = || self.folding.clock.now();
+            actions.extend(joined.into_iter().map(|file| Action::from(file.remove(now()))));
+            actions.push(definition::add(&file, at).into());
             folded.files += 1;
         }
         Ok(Some((actions, folded)))

@@ -9,6 +9,7 @@ use super::read::{self, TableState};
 use super::{BUCKET, CurrentTable, TABLES, definition, field_changes};
 use crate::domain::record::Entity;
 use crate::domain::time::Instant;
+use crate::store::delta_log::action::Action;
 use crate::store::delta_log::spec::{Column, TableSpec};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
@@ -76,7 +77,7 @@ impl FoldedTable {
     }
 
     /// Returns the actions that describe the table in the first entry of its log.
-    pub(super) fn create(self, id: Uuid, at: Instant) -> [serde_json::Value; 2] {
+    pub(super) fn create(self, id: Uuid, at: Instant) -> [Action; 2] {
         let doc = match self {
             Self::Changes => field_changes::DOC,
             Self::Current(table) => table.doc,

@@ -10,6 +10,7 @@ use super::CurrentTable;
 use super::definition::Position;
 use super::output::FileNamer;
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::action::Action;
 use crate::store::delta_log::table::{Table, TableSize};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
@@ -60,7 +61,7 @@ impl Folding<'_> {
 }
 
 /// What a fold would commit; `None` if the table needs nothing.
-pub(super) type Prepared = Option<(Vec<serde_json::Value>, Folded)>;
+pub(super) type Prepared = Option<(Vec<Action>, Folded)>;
 
 /// A way to bring a table up to the target.
 #[async_trait]

@@ -6,17 +6,16 @@ use async_trait::async_trait;
 use deltalake::arrow::array::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
-use serde_json::json;
 
 use super::definition::{self, NewFile};
 use super::folding::CONCURRENCY;
 use super::{BUCKET, BUCKETS, field_changes, files_in_bucket, read};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random, uuid_v7};
+use crate::store::delta_log::action::{Action, Add, CommitInfo, Remove};
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
-use crate::store::event_tables::commit_info;
 use crate::store::event_tables::compact::{CompactionStats, Maintenance, Prepared, maintain};
 
 /// Minimum size of a file that is no longer compacted.
@@ -68,7 +67,7 @@ impl Maintenance for Join<'_> {
             // Another writer changed the table: the next fold rebuilds it.
             return Ok(None);
         }
-        let mut actions = vec![commit_info("COMPACT", now)];
+        let mut actions = vec![Action::from(CommitInfo::new("COMPACT", now))];
         let mut done = CompactionStats::default();
         let mut joined = Vec::new();
         for bucket in 0..BUCKETS as u32 {
@@ -91,13 +90,9 @@ impl Maintenance for Join<'_> {
         while let Some((file, files)) = joined.try_next().await? {
             (done.from, done.into) = (done.from + files.len(), done.into + 1);
             for file in files {
-                let mut remove = definition::remove(file, now);
-                remove["remove"]["dataChange"] = json!(false);
-                actions.push(remove);
+                actions.push(Remove { data_change: false, ..file.remove(now) }.into());
             }
-            let mut add = definition::add(&file, now);
-            add["add"]["dataChange"] = json!(false);
-            actions.push(add);
+            actions.push(Add { data_change: false, ..definition::add(&file, now) }.into());
         }
         definition::seal(&mut actions, Some(current));
         Ok((done.into > 0).then_some((actions, done)))

@@ -25,7 +25,7 @@ use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields};
 use crate::domain::state::State;
 use crate::store::decode;
-use crate::store::delta_log::action::LogEntry;
+use crate::store::delta_log::entry::LogEntry;
 use crate::store::delta_log::spec::{Column, matches_schema};
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use deltalake::arrow::array::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
-use serde_json::Value;
 
 use super::changed::key;
 use super::definition::{self, NewFile, Position};
@@ -23,8 +22,10 @@ use super::{BUCKET, CurrentTable, FoldedTable, bucket, columns, field_changes};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random};
+use crate::store::delta_log::action::Action;
+use crate::store::delta_log::spec::keep_id;
 use crate::store::delta_log::table::Table;
-use crate::store::delta_log::table_log::{TableLog, entry_bytes};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::format::Format;
 use crate::store::journal::files::Files;
@@ -176,22 +177,20 @@ impl Rebuild<'_> {
         let log = lost.table.log(self.root);
         let next = version(&still).or(broken_at).map_or(Ok(0), |version| log.after(version))?;
         let operation = if next > 0 { "REPLACE TABLE AS FOLD" } else { "CREATE TABLE AS FOLD" };
-        let mut actions: Vec<Value> = definition::commit(operation, &self.to);
+        let mut actions = definition::commit(operation, &self.to);
         let [protocol, mut description] = lost.table.create(self.naming().next(), self.to.at);
-        if let Some(described) = still.as_ref().and_then(|table| table.described.as_ref()) {
-            description["metaData"]["id"] = Value::from(described.id.as_str());
-        }
+        keep_id(&mut description, still.as_ref().and_then(|table| table.described.as_ref()));
         actions.extend([protocol, description]);
         let old = still.iter().flat_map(|table| table.files.values());
-        actions.extend(old.map(|file| definition::remove(file, self.clock.now())));
-        actions.extend(files.iter().map(|file| definition::add(file, self.to.at)));
+        actions.extend(old.map(|file| Action::from(file.remove(self.clock.now()))));
+        actions.extend(files.iter().map(|file| Action::from(definition::add(file, self.to.at))));
         definition::seal(&mut actions, None);
         if !commit(&log, next, &actions, begun, self.clock).await? {
             return Ok(None);
         }
         if broken_at.is_some() {
             // Readers start at this version; the entries before it stay unchanged.
-            log.begin_at(next, &entry_bytes(&actions)).await?;
+            log.begin_at(next, &actions).await?;
         }
         let size = still.as_ref().map(Table::size).unwrap_or_default().after(next, &actions);
         let rows = files.iter().map(|file| file.rows).sum();

@@ -27,6 +27,7 @@ use super::source::{Key, Source};
 use super::{columns, files_in_bucket, read};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::record::{Entity, Field};
+use crate::store::delta_log::action::Action;
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::error::StoreError;
 
@@ -55,10 +56,9 @@ impl Prepare for Rewrite<'_> {
             edited += found;
             folded.rows += came + found;
             folded.files += files.len();
-            actions.extend(files.iter().map(|file| definition::add(file, at)));
-            actions.extend(
-                old.into_iter().map(|file| definition::remove(file, self.folding.clock.now())),
-            );
+            actions.extend(files.iter().map(|file| Action::from(definition::add(file, at))));
+            let now = || self.folding.clock.now();
+            actions.extend(old.into_iter().map(|file| Action::from(file.remove(now()))));
         }
         if edited != changed.edits.len() {
             let what = format!(

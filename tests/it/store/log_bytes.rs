@@ -145,8 +145,7 @@ fn settings() -> Settings {
         r#""appId":"lakeplan-files","version":\d+"#,
         r#""appId":"lakeplan-files","version":[seal]"#,
     );
-    settings
-        .add_filter(r#""(description|schemaString)":"(\\.|[^"\\])*""#, r#""$1":"[text]""#);
+    settings.add_filter(r#""(description|schemaString)":"(\\.|[^"\\])*""#, r#""$1":"[text]""#);
     settings
 }
 

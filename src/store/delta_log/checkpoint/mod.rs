@@ -26,11 +26,9 @@ use deltalake::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use deltalake::parquet::basic::Compression;
 use deltalake::parquet::file::properties::WriterProperties;
 use futures::TryStreamExt;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::action::CREATED_BY;
+use super::action::{Action, Add, CREATED_BY, Remove, decode};
 use super::paths::{HINT, checkpoint_path, version_of};
 use super::protocol::{Protocol, protocol_in};
 use super::replay::{FOREIGN_WRITER, LogReplay, entries, read_checkpoint};
@@ -71,7 +69,7 @@ impl TableLog {
 
     /// Writes the checkpoint of a version whose entry alone describes the whole table, so that
     /// nobody needs earlier entries.
-    pub async fn begin_at(&self, version: u64, entry: &Bytes) -> Result<(), StoreError> {
+    pub async fn begin_at(&self, version: u64, entry: &[Action]) -> Result<(), StoreError> {
         write_of(self, version, entry).await
     }
 }
@@ -168,7 +166,9 @@ async fn merge(
         let place = || format!("{}/_delta_log/{version:020}.json", log.folder());
         since.entry(&bytes).map_err(|what| StoreError::damaged(place(), what))?;
     }
-    if !since.vectors.is_empty() || (since.protocol.is_some() && !since.is_known) {
+    if !since.vectors.is_empty()
+        || since.protocol.as_ref().is_some_and(|protocol| !protocol.is_known())
+    {
         return Err(StoreError::damaged(format!("{}/_delta_log", log.folder()), FOREIGN_WRITER));
     }
     let mut output = Output::new().map_err(|err| encoding(log, err))?;
@@ -195,9 +195,9 @@ async fn merge(
 
 /// Writes the checkpoint of a version from its entry alone, which must describe the whole table.
 /// Earlier entries are ignored.
-pub async fn write_of(log: &TableLog, version: u64, entry: &Bytes) -> Result<(), StoreError> {
+pub async fn write_of(log: &TableLog, version: u64, entry: &[Action]) -> Result<(), StoreError> {
     let mut since = Since { oldest: i64::MAX, ..Since::default() };
-    since.entry(entry).map_err(|what| encoding(log, ArrowError::JsonError(what)))?;
+    entry.iter().for_each(|action| since.action(action.clone()));
     let mut output = Output::new().map_err(|err| encoding(log, err))?;
     for batch in since.into_batches() {
         output
@@ -234,80 +234,51 @@ fn encoding(log: &TableLog, err: ArrowError) -> StoreError {
     StoreError::storage("checkpointing", log.folder(), err)
 }
 
-/// Last actions of the entries since the previous checkpoint, as JSON.
+/// Last actions of the entries since the previous checkpoint.
 #[derive(Default)]
 struct Since {
-    /// Last action on each file, an add or a remove, and the time of a remove.
-    files: BTreeMap<String, (String, Option<i64>)>,
-    txns: BTreeMap<String, String>,
-    protocol: Option<String>,
-    /// Whether the protocol requires nothing that Lakeplan does not write.
-    is_known: bool,
+    /// Last action on each file: an add or a remove.
+    files: BTreeMap<String, Action>,
+    txns: BTreeMap<String, Action>,
+    protocol: Option<Protocol>,
     /// Files from which another writer deleted rows.
     vectors: BTreeSet<String>,
-    described: Option<String>,
+    described: Option<Action>,
     /// Minimum removal time of a tombstone to keep, in milliseconds.
     oldest: i64,
-}
-
-/// The parts of an action that determine which earlier actions it replaces.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Action {
-    add: Option<Added>,
-    remove: Option<Removed>,
-    txn: Option<Txn>,
-    protocol: Option<Protocol>,
-    meta_data: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Added {
-    path: String,
-    deletion_vector: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Removed {
-    path: String,
-    deletion_timestamp: Option<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Txn {
-    app_id: String,
 }
 
 impl Since {
     /// Adds the next entry; returns the problem with an invalid one.
     fn entry(&mut self, bytes: &Bytes) -> Result<(), String> {
-        let text = std::str::from_utf8(bytes).map_err(|err| err.to_string())?;
-        for line in text.lines().filter(|line| !line.is_empty()) {
-            let action: Action = serde_json::from_str(line).map_err(|err| err.to_string())?;
-            let line = || line.to_owned();
-            if let Some(removed) = action.remove {
-                self.vectors.remove(&removed.path);
-                self.files.insert(removed.path, (line(), removed.deletion_timestamp));
-            } else if let Some(added) = action.add {
-                if added.deletion_vector.is_some() {
-                    self.vectors.insert(added.path.clone());
-                } else {
-                    self.vectors.remove(&added.path);
-                }
-                self.files.insert(added.path, (line(), None));
-            } else if let Some(txn) = action.txn {
-                self.txns.insert(txn.app_id, line());
-            } else if let Some(protocol) = action.protocol {
-                self.is_known = protocol.is_known();
-                self.protocol = Some(line());
-            } else if action.meta_data.is_some() {
-                self.described = Some(line());
-            }
-        }
+        decode(bytes)?.into_iter().for_each(|action| self.action(action));
         Ok(())
+    }
+
+    fn action(&mut self, action: Action) {
+        match &action {
+            Action::Remove(Remove { path, .. }) => {
+                self.vectors.remove(path);
+                self.files.insert(path.clone(), action);
+            }
+            Action::Add(Add { path, deletion_vector, .. }) => {
+                if deletion_vector.is_some() {
+                    self.vectors.insert(path.clone());
+                } else {
+                    self.vectors.remove(path);
+                }
+                self.files.insert(path.clone(), action);
+            }
+            Action::Txn(txn) => drop(self.txns.insert(txn.app_id.clone(), action)),
+            Action::Protocol(protocol) => self.protocol = Some(protocol.clone()),
+            Action::MetaData(_) => self.described = Some(action),
+            // A checkpoint has no row for these.
+            Action::CommitInfo(_)
+            | Action::Cdc(_)
+            | Action::DomainMetadata(_)
+            | Action::CheckpointMetadata(_)
+            | Action::Sidecar(_) => {}
+        }
     }
 
     /// Returns which rows of the previous checkpoint remain; `None` if it holds a row that Lakeplan
@@ -344,19 +315,25 @@ impl Since {
     /// Returns the actions as rows.
     fn into_batches(self) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
         let oldest = self.oldest;
-        let stays = move |(line, removed): (String, Option<i64>)| {
-            removed.is_none_or(|at| at >= oldest).then_some(line)
+        let stays = move |action: &Action| {
+            let removed = action.as_remove().and_then(|remove| remove.deletion_timestamp);
+            removed.is_none_or(|at| at >= oldest)
         };
-        let described = self.protocol.into_iter().chain(self.described);
-        let mut lines = described
+        let protocol = self.protocol.map(Action::Protocol);
+        let mut actions = protocol
+            .into_iter()
+            .chain(self.described)
             .chain(self.txns.into_values())
-            .chain(self.files.into_values().filter_map(stays));
+            .chain(self.files.into_values().filter(stays));
         std::iter::from_fn(move || {
-            let part: String =
-                lines.by_ref().take(BATCH).flat_map(|line| [line, "\n".to_owned()]).collect();
-            let rows =
-                ReaderBuilder::new(Arc::clone(&ROWS)).with_batch_size(BATCH).build(part.as_bytes());
-            rows.and_then(|mut rows| rows.next().transpose()).transpose()
+            let part: Vec<Action> = actions.by_ref().take(BATCH).collect();
+            let decoder =
+                ReaderBuilder::new(Arc::clone(&ROWS)).with_batch_size(BATCH).build_decoder();
+            let rows = decoder.and_then(|mut decoder| {
+                decoder.serialize(&part)?;
+                decoder.flush()
+            });
+            rows.transpose()
         })
     }
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::runtime::{Random, SeededRandom, random_bytes};
+use crate::store::delta_log::action::parsed;
 use crate::store::delta_log::spec::TableSpec;
-use crate::store::delta_log::table_log::entry_bytes;
 use crate::store::tables::TABLES;
 use crate::store::tables::definition::columns;
 
@@ -29,7 +29,8 @@ fn description(name: &str) -> [Value; 2] {
         columns: columns(TABLES[2].entity),
         partitions: &["bucket"],
     };
-    table.create(uuid::Uuid::nil(), chrono::DateTime::UNIX_EPOCH)
+    let actions = table.create(uuid::Uuid::nil(), chrono::DateTime::UNIX_EPOCH);
+    actions.map(|action| serde_json::to_value(action).unwrap())
 }
 
 fn add(path: &str, random: &dyn Random) -> Value {
@@ -100,7 +101,7 @@ async fn it_says_what_delta_rs_says() {
             }
             actions.extend(added.iter().map(|path| add(path, &random)));
             live.extend(added);
-            log.put_commit(version, entry_bytes(&actions)).await.unwrap();
+            log.put_commit(version, &parsed(&actions)).await.unwrap();
             if below(6, &random) != 0 {
                 continue;
             }
@@ -130,15 +131,15 @@ async fn it_says_what_delta_rs_says() {
 async fn a_later_one_is_left_and_what_another_wrote_refused() {
     let log = TableLog::new(Arc::new(InMemory::new()), "tasks");
     let random = SeededRandom::new(1);
-    log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
-    log.put_commit(1, entry_bytes(&[add("a", &random)])).await.unwrap();
+    log.put_commit(0, &parsed(&description("tasks"))).await.unwrap();
+    log.put_commit(1, &parsed(&[add("a", &random)])).await.unwrap();
     write(&log, 1).await.unwrap();
     write(&log, 0).await.unwrap();
     assert!(log.get(&checkpoint_path(0)).await.unwrap().is_none());
 
     let mut foreign = add("b", &random);
     foreign["add"]["deletionVector"] = json!({"storageType": "u"});
-    log.put_commit(2, entry_bytes(&[foreign])).await.unwrap();
+    log.put_commit(2, &parsed(&[foreign])).await.unwrap();
     let refused = write(&log, 2).await.unwrap_err().to_string();
     assert!(
         refused.contains("tasks/_delta_log") && refused.contains("another writer"),
@@ -177,11 +178,11 @@ async fn a_removed_file_is_noted_for_seven_days() {
     let log = TableLog::new(Arc::clone(&lake), "tasks");
     let random = SeededRandom::new(1);
     let day = |day: i64| chrono::DateTime::UNIX_EPOCH + TimeDelta::days(day);
-    log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
-    log.put_commit(1, entry_bytes(&[add("a", &random)])).await.unwrap();
-    log.put_commit(2, entry_bytes(&[remove("a", day(1).timestamp_millis())])).await.unwrap();
+    log.put_commit(0, &parsed(&description("tasks"))).await.unwrap();
+    log.put_commit(1, &parsed(&[add("a", &random)])).await.unwrap();
+    log.put_commit(2, &parsed(&[remove("a", day(1).timestamp_millis())])).await.unwrap();
     for (version, at, is_noted) in [(3, 2, true), (4, 8, true), (5, 9, false)] {
-        log.put_commit(version, entry_bytes(&[json!({"commitInfo": {"operation": "WRITE"}})]))
+        log.put_commit(version, &parsed(&[json!({"commitInfo": {"operation": "WRITE"}})]))
             .await
             .unwrap();
         write_at(&log, version, Some(day(at))).await.unwrap();
@@ -196,9 +197,9 @@ async fn a_removed_file_is_noted_for_seven_days() {
 async fn a_late_writer_of_an_earlier_one_harms_no_one() {
     let log = TableLog::new(Arc::new(InMemory::new()), "tasks");
     let random = SeededRandom::new(1);
-    log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
+    log.put_commit(0, &parsed(&description("tasks"))).await.unwrap();
     for version in 1..6 {
-        log.put_commit(version, entry_bytes(&[add(&format!("{version}"), &random)])).await.unwrap();
+        log.put_commit(version, &parsed(&[add(&format!("{version}"), &random)])).await.unwrap();
     }
     write(&log, 2).await.unwrap();
     let late = log.get_live(&checkpoint_path(2)).await.unwrap();
@@ -221,10 +222,10 @@ async fn a_late_writer_of_an_earlier_one_harms_no_one() {
 async fn features_that_others_switched_on_are_refused() {
     for (reader, writer) in [(3, 7), (1, 7), (2, 5)] {
         let log = TableLog::new(Arc::new(InMemory::new()), "tasks");
-        log.put_commit(0, entry_bytes(&description("tasks"))).await.unwrap();
+        log.put_commit(0, &parsed(&description("tasks"))).await.unwrap();
         write(&log, 0).await.unwrap();
         let protocol = json!({"protocol": {"minReaderVersion": reader, "minWriterVersion": writer, "writerFeatures": ["rowTracking"]}});
-        log.put_commit(1, entry_bytes(&[protocol])).await.unwrap();
+        log.put_commit(1, &parsed(&[protocol])).await.unwrap();
         assert!(
             write(&log, 1).await.unwrap_err().to_string().contains("another writer"),
             "{reader}, {writer}"
