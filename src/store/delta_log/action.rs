@@ -253,3 +253,6 @@ pub fn encode(actions: &[Action]) -> Result<Bytes, serde_json::Error> {
 pub fn parsed(actions: &[Value]) -> Vec<Action> {
     actions.iter().map(|action| serde_json::from_value(action.clone()).unwrap()).collect()
 }
+
+#[cfg(test)]
+mod tests;
