@@ -10,12 +10,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use deltalake::operations::vacuum::VacuumMode;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt};
 
+use super::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};
 use super::delta_log::table::Table;
 use super::delta_log::table_log::TableLog;
 use super::error::StoreError;
@@ -44,6 +46,7 @@ pub struct Vacuumed {
     pub entries: usize,
 }
 
+/// Maximum number of attempts for a version; the files are then left to the next run.
 const MAX_ATTEMPTS: usize = 5;
 
 /// Vacuums a table that was just read, and cleans up its log.
@@ -54,49 +57,69 @@ pub async fn vacuum(
     clock: &dyn Clock,
     random: &dyn Random,
 ) -> Result<Vacuumed, StoreError> {
-    let mut listed = list(log).await?;
+    let listed = list(log).await?;
     let mut vacuumed = clean_log(log, &listed, retention.log, clock).await?;
-    for attempt in 0..MAX_ATTEMPTS {
-        let begun = clock.now();
-        if attempt > 0 {
-            listed = list(log).await?;
-        }
-        let now = storage_now(&listed, begun);
-        let old: Vec<&ObjectMeta> = listed
-            .iter()
-            .filter(|meta| meta.location.as_ref().ends_with(".parquet") && !is_of_log(meta))
-            .filter(|meta| {
-                meta.last_modified < now - retention.files
-                    && !table.files.contains_key(meta.location.as_ref())
-            })
-            .collect();
-        // On most nights there are no candidates.
-        if old.is_empty() {
-            return Ok(vacuumed);
-        }
-        let Some((version, vacuum_candidates)) =
-            vacuum_candidates(log, retention.files, now).await?
-        else {
-            return Ok(vacuumed);
-        };
-        let dead: Vec<&ObjectMeta> = old
-            .into_iter()
-            .filter(|meta| vacuum_candidates.contains(meta.location.as_ref()))
-            .collect();
-        if dead.is_empty() {
-            return Ok(vacuumed);
-        }
-        let fence = [entry::commit_info("VACUUM", uuid_v7(begun, random), begun).into()];
-        let put = log.try_commit(version + 1, &fence, begun, clock).await;
-        if !put.map_err(|err| StoreError::storage("vacuuming", log.folder(), err))? {
-            continue;
-        }
-        delete_all(log, &dead).await?;
-        vacuumed.files += dead.len();
-        vacuumed.bytes += dead.iter().map(|meta| meta.size).sum::<u64>();
-        return Ok(vacuumed);
+    let listed = Some(listed);
+    let mut fence = Fence { log, table, retention, listed, dead: Vec::new(), clock, random };
+    if let CommitOutcome::Committed { .. } = commit(&mut fence, MAX_ATTEMPTS, random).await? {
+        delete_all(log, &fence.dead).await?;
+        vacuumed.files += fence.dead.len();
+        vacuumed.bytes += fence.dead.iter().map(|meta| meta.size).sum::<u64>();
     }
     Ok(vacuumed)
+}
+
+/// The empty commit after which files are deleted.
+struct Fence<'a> {
+    log: &'a TableLog,
+    table: &'a Table,
+    retention: Retention,
+    /// The objects of the table, until the first look at them.
+    listed: Option<Vec<ObjectMeta>>,
+    /// Files to delete once the entry is in the log.
+    dead: Vec<ObjectMeta>,
+    clock: &'a dyn Clock,
+    random: &'a dyn Random,
+}
+
+#[async_trait]
+impl Commit for Fence<'_> {
+    async fn decide(&mut self) -> Result<Option<NextEntry>, StoreError> {
+        let begun = self.clock.now();
+        let listed = match self.listed.take() {
+            Some(listed) => listed,
+            None => list(self.log).await?,
+        };
+        let now = storage_now(&listed, begun);
+        let is_old = |meta: &ObjectMeta| {
+            meta.location.as_ref().ends_with(".parquet")
+                && !is_of_log(meta)
+                && meta.last_modified < now - self.retention.files
+                && !self.table.files.contains_key(meta.location.as_ref())
+        };
+        self.dead = listed.into_iter().filter(is_old).collect();
+        // On most nights there are no candidates.
+        if self.dead.is_empty() {
+            return Ok(None);
+        }
+        let Some((version, candidates)) =
+            vacuum_candidates(self.log, self.retention.files, now).await?
+        else {
+            return Ok(None);
+        };
+        self.dead.retain(|meta| candidates.contains(meta.location.as_ref()));
+        if self.dead.is_empty() {
+            return Ok(None);
+        }
+        let attempt = uuid_v7(begun, self.random);
+        let actions = vec![entry::commit_info("VACUUM", attempt, begun).into()];
+        Ok(Some(NextEntry { version: version + 1, actions, begun }))
+    }
+
+    async fn put(&mut self, entry: &NextEntry) -> Result<PutResult, StoreError> {
+        let put = self.log.try_commit(entry, self.clock).await;
+        put.map_err(|err| StoreError::storage("vacuuming", self.log.folder(), err))
+    }
 }
 
 /// Deletes log entries and checkpoints older than the last checkpoint, oldest first, so that the
@@ -148,7 +171,7 @@ async fn list(log: &TableLog) -> Result<Vec<ObjectMeta>, StoreError> {
 }
 
 /// Deletes objects, many with one request if the storage supports it.
-async fn delete_all(log: &TableLog, dead: &[&ObjectMeta]) -> Result<(), StoreError> {
+async fn delete_all(log: &TableLog, dead: &[ObjectMeta]) -> Result<(), StoreError> {
     let paths: Vec<object_store::Result<Path>> =
         dead.iter().map(|meta| Ok(meta.location.clone())).collect();
     let mut deleted = log.store().delete_stream(futures::stream::iter(paths).boxed());

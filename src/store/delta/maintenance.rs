@@ -39,7 +39,7 @@ impl DeltaStore {
         for table in APPENDED {
             salvage(table, &self.root, clock, random).await?;
             revert_foreign_changes(table, &self.root, clock, random).await?;
-            drop_lost_files(table, &self.root, clock).await?;
+            drop_lost_files(table, &self.root, clock, random).await?;
         }
         let from = age::counted_from(&self.root, clock.now()).await?;
         for table in APPENDED {

@@ -4,17 +4,19 @@
 //!   of one entry say, [`table`] is the state that entries add up to, and [`trust`] decides which
 //!   changes of other writers count.
 //! - [`table_log`] reads and puts the files of one table; [`replay`] loads the table at its head,
-//!   [`commit`] commits to it, and [`checkpoint`] writes checkpoints.
+//!   [`commit`] changes it, [`put`] puts an entry, and [`checkpoint`] writes checkpoints.
 //! - [`spec`] describes a table that is created.
 //!
 //! This folder knows Delta, and nothing about what the tables of a lake mean.
 
 pub mod action;
+pub mod backoff;
 pub mod checkpoint;
 pub mod commit;
 pub mod entry;
 pub mod paths;
 mod protocol;
+mod put;
 pub mod replay;
 pub mod spec;
 pub mod table;

@@ -18,6 +18,7 @@ use super::{EventTable, rows};
 use crate::domain::time::Instant;
 use crate::runtime::{Clock, Random};
 use crate::store::delta_log::action::{Action, Add, CommitInfo, Remove};
+use crate::store::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
@@ -48,7 +49,7 @@ pub async fn compact(
     random: &dyn Random,
 ) -> Result<CompactionStats, StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    maintain(&log, clock, &Compacting { table, from, random }).await
+    maintain(&log, clock, random, &Compacting { table, from, random }).await
 }
 
 /// A way to maintain a table.
@@ -70,26 +71,49 @@ pub type Prepared = Option<(Vec<Action>, CompactionStats)>;
 pub async fn maintain(
     log: &TableLog,
     clock: &dyn Clock,
+    random: &dyn Random,
     way: &dyn Maintenance,
 ) -> Result<CompactionStats, StoreError> {
-    for _ in 0..MAX_ATTEMPTS {
-        let begun = clock.now();
-        let Some(current) = log.load().await? else { break };
+    let mut maintaining = Maintaining { log, clock, way, stats: CompactionStats::default() };
+    match commit(&mut maintaining, MAX_ATTEMPTS, random).await? {
+        CommitOutcome::Committed { .. } => Ok(maintaining.stats),
+        CommitOutcome::NothingToDo | CommitOutcome::Contended => Ok(CompactionStats::default()),
+    }
+}
+
+/// Maintains a table whose log Lakeplan may write.
+struct Maintaining<'a> {
+    log: &'a TableLog,
+    clock: &'a dyn Clock,
+    way: &'a dyn Maintenance,
+    /// Effect of the entry that was decided on last.
+    stats: CompactionStats,
+}
+
+#[async_trait]
+impl Commit for Maintaining<'_> {
+    async fn decide(&mut self) -> Result<Option<NextEntry>, StoreError> {
+        let begun = self.clock.now();
+        let Some(current) = self.log.load().await? else { return Ok(None) };
         if let Err(err) = current.others.may_write() {
             tracing::warn!(
                 %err,
                 "{} is not kept up; only Lakeplan may write the lake's tables, and SQL users write to inbox: drop the feature with ALTER TABLE … DROP FEATURE …, or create a copy without it with lakeplan backup; the copy is a lake of its own",
-                log.folder()
+                self.log.folder()
             );
-            break;
+            return Ok(None);
         }
-        let Some((actions, compacted)) = way.prepare(log, &current, begun).await? else { break };
-        let put = log.try_commit(current.version + 1, &actions, begun, clock).await;
-        if put.map_err(|err| StoreError::storage("writing", log.folder(), err))? {
-            return Ok(compacted);
-        }
+        let prepared = self.way.prepare(self.log, &current, begun).await?;
+        Ok(prepared.map(|(actions, stats)| {
+            self.stats = stats;
+            NextEntry { version: current.version + 1, actions, begun }
+        }))
     }
-    Ok(CompactionStats::default())
+
+    async fn put(&mut self, entry: &NextEntry) -> Result<PutResult, StoreError> {
+        let put = self.log.try_commit(entry, self.clock).await;
+        put.map_err(|err| StoreError::storage("writing", self.log.folder(), err))
+    }
 }
 
 struct Compacting<'a> {
@@ -184,7 +208,6 @@ fn unknown(
 
 #[cfg(test)]
 mod tests {
-    use object_store::Error;
     use object_store::memory::InMemory;
     use serde_json::json;
 
@@ -237,8 +260,8 @@ mod tests {
         let way = Compacting { table: &RUNS, from: clock.now().date_naive(), random: &random };
         let (actions, _) = prepare(&way, &log, &before, clock.now()).await.unwrap().unwrap();
         RUNS.append(&root, &[run(140)], &clock, &random).await.unwrap();
-        let lost = log.put_commit(before.version + 1, &actions).await;
-        assert!(matches!(lost, Err(Error::AlreadyExists { .. })));
+        let lost = log.put_commit(before.version + 1, &actions).await.unwrap();
+        assert_eq!(lost, PutResult::LookAgain);
         let done = compact(&RUNS, &root, clock.now().date_naive(), &clock, &random).await.unwrap();
         assert_eq!(done, CompactionStats { expired: 0, from: 41, into: 1, duplicates: 2 });
         let (files, keys) = found(&log).await;

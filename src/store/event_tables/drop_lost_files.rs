@@ -11,7 +11,7 @@ use object_store::ObjectStore;
 use super::compact::{CompactionStats, Maintenance, Prepared, maintain};
 use super::{EventTable, Measured, rows};
 use crate::domain::time::Instant;
-use crate::runtime::Clock;
+use crate::runtime::{Clock, Random};
 use crate::store::delta_log::action::{Action, Add, CommitInfo};
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
@@ -26,9 +26,10 @@ pub async fn drop_lost_files(
     table: &EventTable,
     root: &Arc<dyn ObjectStore>,
     clock: &dyn Clock,
+    random: &dyn Random,
 ) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    maintain(&log, clock, &DropLostFiles { table }).await.map(drop)
+    maintain(&log, clock, random, &DropLostFiles { table }).await.map(drop)
 }
 
 struct DropLostFiles<'a> {

@@ -4,6 +4,7 @@
 //! retention and compacts the files of past days; a view shows each key once.
 
 pub mod age;
+mod append;
 pub mod compact;
 pub mod copy;
 pub mod drop_lost_files;
@@ -19,19 +20,16 @@ use deltalake::arrow::array::{AsArray, RecordBatch};
 use object_store::ObjectStore;
 use serde_json::json;
 
-use super::delta_log::action::{Action, Add, CommitInfo};
+use super::delta_log::action::{Action, CommitInfo};
 use super::delta_log::spec::{Column, TableSpec};
 use super::delta_log::table::LiveFile;
-use super::delta_log::table_log::{MAX_STALENESS, TableLog};
+use super::delta_log::table_log::TableLog;
 use super::error::StoreError;
 use crate::domain::record::Fields;
 use crate::domain::time::Instant;
-use crate::runtime::{Clock, Random, uuid_v7};
+use crate::runtime::{Random, uuid_v7};
 
 pub use tables::{AGENT_LOGS, APPENDED, DATE, EventTable, INBOX_RESULTS, RUNS, TABLE_STATE};
-
-/// Maximum number of attempts to append rows.
-const MAX_ATTEMPTS: usize = 20;
 
 impl EventTable {
     /// Returns the table's columns, the partition column last.
@@ -75,52 +73,6 @@ impl EventTable {
     /// Checks that the rows have every required value.
     pub fn check(&self, rows: &[Fields]) -> Result<(), StoreError> {
         rows::encode(self, rows).map(drop)
-    }
-
-    /// Appends all rows in one commit.
-    pub async fn append(
-        &self,
-        root: &Arc<dyn ObjectStore>,
-        rows: &[Fields],
-        clock: &dyn Clock,
-        random: &dyn Random,
-    ) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let log = TableLog::new(Arc::clone(root), self.name);
-        let file = rows::parquet(self, &[rows::encode(self, rows)?])?;
-        let mut next = log.head().await?.map(|version| log.after(version)).transpose()?;
-        let mut put: Option<(Instant, Add)> = None;
-        for _ in 0..MAX_ATTEMPTS {
-            let begun = clock.now();
-            // A vacuum may have selected a file that waited long for its version.
-            let add = match put.take().filter(|(at, _)| begun - *at <= MAX_STALENESS) {
-                Some(fresh) => fresh,
-                None => {
-                    let date = begun.date_naive().to_string();
-                    (begun, rows::put(&log, &date, file.clone(), rows.len(), begun, random).await?)
-                }
-            };
-            let mut actions = vec![Action::from(CommitInfo::new("WRITE", begun))];
-            if next.is_none() {
-                actions.extend(self.create(begun, random));
-            }
-            actions.push(add.1.clone().into());
-            let version = next.unwrap_or(0);
-            match log.try_commit(version, &actions, begun, clock).await {
-                Ok(true) => {
-                    log.checkpoint_if_due(version).await;
-                    return Ok(());
-                }
-                // Repeating is safe even if the rows are in the log: a row has a key.
-                Ok(false) => put = Some(add),
-                Err(err) => return Err(self.unwritten(err)),
-            }
-            // A storage may report a free version as taken; continuing after it would leave a hole.
-            next = log.head().await?.map(|version| log.after(version)).transpose()?;
-        }
-        Err(self.unwritten("other writers committed first on every attempt"))
     }
 
     /// Passes each value of a text column to `take`, file by file. An unreadable file is skipped
@@ -180,10 +132,6 @@ impl EventTable {
         let size = bytes.len();
         let found = rows::decode(self, log, file, bytes)?;
         Ok(Measured { rows: found.iter().map(RecordBatch::num_rows).sum(), bytes: size as u64 })
-    }
-
-    fn unwritten(&self, err: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {
-        StoreError::storage("writing", format!("{}/_delta_log", self.name), err)
     }
 }
 

@@ -25,7 +25,7 @@ pub async fn revert_foreign_changes(
     random: &dyn Random,
 ) -> Result<(), StoreError> {
     let log = TableLog::new(Arc::clone(root), table.name);
-    maintain(&log, clock, &RevertForeign { table, random }).await.map(drop)
+    maintain(&log, clock, random, &RevertForeign { table, random }).await.map(drop)
 }
 
 struct RevertForeign<'a> {

@@ -12,8 +12,9 @@ use object_store::ObjectStore;
 use super::{DATE, EventTable, rows};
 use crate::runtime::{Clock, Random};
 use crate::store::delta_log::action::{Action, CommitInfo};
+use crate::store::delta_log::commit::PutResult;
 use crate::store::delta_log::table::LiveFile;
-use crate::store::delta_log::table_log::{TableLog, is_taken};
+use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 
 /// Rewrites the log if it cannot be read. Returns whether it did.
@@ -43,11 +44,11 @@ pub async fn salvage(
             Err(err) => return Err(err),
         }
     }
-    match log.put_commit(next, &actions).await {
-        Ok(()) => log.begin_at(next, &actions).await.map(|()| true),
+    let put = log.put_commit(next, &actions).await;
+    match put.map_err(|err| StoreError::storage("writing", log.folder(), err))? {
+        PutResult::Committed => log.begin_at(next, &actions).await.map(|()| true),
         // Another process does the same.
-        put if is_taken(&put) => Ok(false),
-        Err(err) => Err(StoreError::storage("writing", log.folder(), err)),
+        PutResult::LookAgain => Ok(false),
     }
 }
 

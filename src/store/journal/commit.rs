@@ -10,6 +10,7 @@ use super::files::Files;
 use crate::domain::time::Instant;
 use crate::runtime::{Random, random_bytes};
 use crate::store::delta_log::action::{Action, encode};
+use crate::store::delta_log::backoff::Backoff;
 use crate::store::delta_log::table_log::{LogPosition, is_taken};
 use crate::store::error::StoreError;
 use crate::store::location::durable::NotLanded;
@@ -34,7 +35,7 @@ pub enum CommitResult {
     Unknown(StoreError),
 }
 
-/// Initial wait between two attempts; it doubles up to [`MAX_BACKOFF`].
+/// Waits between two attempts.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(20);
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// Maximum number of consecutive attempts in which the entry's name is taken but no entry can be
@@ -59,7 +60,7 @@ pub async fn put_entry(
         }
     };
     let deadline = tokio::time::Instant::now() + time_left;
-    let mut wait = INITIAL_BACKOFF;
+    let mut backoff = Backoff::new(INITIAL_BACKOFF, MAX_BACKOFF);
     let mut may_have_landed = false;
     // `is_unsure`: a put whose answer was lost may have landed. `blocked`: consecutive attempts
     // that found the name taken by something that is not an entry.
@@ -88,12 +89,10 @@ pub async fn put_entry(
                 CommitResult::NotCommitted { cause, occupied: false }
             };
         }
-        if tokio::time::Instant::now() + wait >= deadline {
+        if tokio::time::Instant::now() + backoff.minimum() >= deadline {
             return put_empty_commit(files, version, attempt, cause, random).await;
         }
-        let [jitter] = random_bytes::<1>(random);
-        tokio::time::sleep(wait.mul_f64(1.0 + f64::from(jitter) / 512.0)).await;
-        wait = (wait * 2).min(MAX_BACKOFF);
+        backoff.wait(random).await;
     }
 }
 

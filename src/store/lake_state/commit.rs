@@ -27,6 +27,7 @@ use crate::domain::patch::PatchSet;
 use crate::domain::time::Instant;
 use crate::runtime::{random_bytes, uuid_v7};
 use crate::store::delta_log::action::Action;
+use crate::store::delta_log::commit::{NextEntry, PutResult};
 use crate::store::delta_log::table_log::MAX_STALENESS;
 use crate::store::error::StoreError;
 use crate::store::journal::commit::{self, CommitResult, DEADLINE};
@@ -315,18 +316,22 @@ impl LakeState {
         reported
     }
 
-    /// Puts a commit that changes no sets as the next version of the journal. Returns whether it is
-    /// in the log. If not, another writer committed the version, and the commit must be prepared
-    /// again.
+    /// Returns an entry of the journal that changes no sets, as of the last look at the log.
+    pub(super) fn next_entry(&self, actions: Vec<Action>) -> NextEntry {
+        NextEntry { version: self.version + 1, actions, begun: self.log_checked_at }
+    }
+
+    /// Puts an entry that changes no sets. If another writer committed the version, the entry must
+    /// be decided on again.
     pub(super) async fn put_rewrite(
         &self,
-        actions: &[Action],
+        entry: &NextEntry,
         attempt: Uuid,
-    ) -> Result<bool, StoreError> {
-        let (version, random) = (self.version + 1, self.random.as_ref());
-        match commit::put_entry(&self.files, version, actions, attempt, DEADLINE, random).await {
-            CommitResult::Committed => Ok(true),
-            CommitResult::LostTo(_) | CommitResult::LogMovedOn => Ok(false),
+    ) -> Result<PutResult, StoreError> {
+        let (NextEntry { version, actions, .. }, random) = (entry, self.random.as_ref());
+        match commit::put_entry(&self.files, *version, actions, attempt, DEADLINE, random).await {
+            CommitResult::Committed => Ok(PutResult::Committed),
+            CommitResult::LostTo(_) | CommitResult::LogMovedOn => Ok(PutResult::LookAgain),
             CommitResult::NotCommitted { cause, .. } | CommitResult::Unknown(cause) => Err(cause),
         }
     }

@@ -1,15 +1,20 @@
 //! Compacts the journal: rewrites runs of small files that are already folded as one file each.
 //!
 //! A compaction is a commit like any other, at the next version: it removes the small files and
-//! adds a large one with the same rows. If another writer took the version, the commit is prepared
+//! adds a large one with the same rows. If another writer took the version, it is decided on
 //! again, so it never revives a file that is no longer live.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::state::LakeState;
 use crate::domain::time::Instant;
 use crate::runtime::uuid_v7;
 use crate::store::delta_log::action::{Action, Add, Remove};
+use crate::store::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};
 use crate::store::error::StoreError;
 use crate::store::journal::chain::Links;
 use crate::store::journal::entry::{self, JournalFile};
@@ -31,40 +36,18 @@ pub struct Compacted {
 
 impl LakeState {
     pub async fn compact(&mut self) -> Result<Compacted, StoreError> {
-        for _ in 0..MAX_ATTEMPTS {
-            self.refresh().await?;
-            self.revert_foreign_changes().await?;
-            let runs = self.runs();
-            if runs.is_empty() {
-                return Ok(Compacted::default());
-            }
-            let at = self.ledger.time(self.clock.now());
-            let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions =
-                vec![Action::from(entry::commit_after(self.mark(), "COMPACT", attempt, at))];
-            for run in &runs {
-                let mut rows: Vec<Row> = Vec::new();
-                for file in run {
-                    rows.extend(self.files.read_rows(file, 0).await?);
-                    actions.push(remove(file, self.clock.now(), false).into());
-                }
-                rows.sort_by_key(|row| (row.seq, row.ordinal));
-                // After the merge, the rows are no longer checked one file at a time.
-                Links::of(&rows).check_unbroken()?;
-                let rows: Vec<&Row> = rows.iter().collect();
-                // Each run needs its own name: the attempt's id names files with the rows of one
-                // day.
-                let name = uuid_v7(at, self.random.as_ref());
-                let add = self.files.put_rows(self.version + 1, name, &rows).await?;
-                actions.push(Add { data_change: false, ..add }.into());
-            }
-            if self.put_rewrite(&actions, attempt).await? {
+        let random = Arc::clone(&self.random);
+        let mut compaction =
+            Compaction { state: self, attempt: Uuid::nil(), result: Compacted::default() };
+        match commit(&mut compaction, MAX_ATTEMPTS, random.as_ref()).await? {
+            CommitOutcome::Committed { .. } => {
+                let result = compaction.result;
                 // Read the entry like any other: the log alone decides which files are live.
                 self.refresh().await?;
-                return Ok(Compacted { from: runs.iter().map(Vec::len).sum(), into: runs.len() });
+                Ok(result)
             }
+            CommitOutcome::NothingToDo | CommitOutcome::Contended => Ok(Compacted::default()),
         }
-        Ok(Compacted::default())
     }
 
     /// Returns runs of consecutive small files of one partition that are already folded.
@@ -96,6 +79,52 @@ impl LakeState {
             }
         }
         runs
+    }
+}
+
+/// Compacts all runs with one entry.
+struct Compaction<'a> {
+    state: &'a mut LakeState,
+    attempt: Uuid,
+    /// Effect of the entry that was decided on last.
+    result: Compacted,
+}
+
+#[async_trait]
+impl Commit for Compaction<'_> {
+    async fn decide(&mut self) -> Result<Option<NextEntry>, StoreError> {
+        let state = &mut *self.state;
+        state.refresh().await?;
+        state.revert_foreign_changes().await?;
+        let runs = state.runs();
+        if runs.is_empty() {
+            return Ok(None);
+        }
+        let at = state.ledger.time(state.clock.now());
+        self.attempt = uuid_v7(at, state.random.as_ref());
+        let info = entry::commit_after(state.mark(), "COMPACT", self.attempt, at);
+        let mut actions = vec![Action::from(info)];
+        for run in &runs {
+            let mut rows: Vec<Row> = Vec::new();
+            for file in run {
+                rows.extend(state.files.read_rows(file, 0).await?);
+                actions.push(remove(file, state.clock.now(), false).into());
+            }
+            rows.sort_by_key(|row| (row.seq, row.ordinal));
+            // After the merge, the rows are no longer checked one file at a time.
+            Links::of(&rows).check_unbroken()?;
+            let rows: Vec<&Row> = rows.iter().collect();
+            // Each run needs its own name: the attempt's id names files with the rows of one day.
+            let name = uuid_v7(at, state.random.as_ref());
+            let add = state.files.put_rows(state.version + 1, name, &rows).await?;
+            actions.push(Add { data_change: false, ..add }.into());
+        }
+        self.result = Compacted { from: runs.iter().map(Vec::len).sum(), into: runs.len() };
+        Ok(Some(state.next_entry(actions)))
+    }
+
+    async fn put(&mut self, entry: &NextEntry) -> Result<PutResult, StoreError> {
+        self.state.put_rewrite(entry, self.attempt).await
     }
 }
 

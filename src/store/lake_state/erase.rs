@@ -4,10 +4,16 @@
 //! new ones. If another writer took the version, it is prepared again. It ends only when no live
 //! file holds a named payload, so it also finishes the work of a process that was killed.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
 use super::compact::remove;
 use super::state::LakeState;
 use crate::runtime::uuid_v7;
 use crate::store::delta_log::action::Action;
+use crate::store::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};
 use crate::store::erasure::Erasures;
 use crate::store::error::StoreError;
 use crate::store::journal::entry::{self, JournalFile};
@@ -34,45 +40,22 @@ impl LakeState {
                 erasures.note(&row)?;
             }
         }
-        let mut done = Erased::default();
-        for _ in 0..MAX_ATTEMPTS {
-            self.refresh().await?;
-            self.revert_foreign_changes().await?;
-            let holding = self.holding(&erasures).await?;
-            if holding.is_empty() {
-                return Ok(done);
-            }
-            let at = self.ledger.time(self.clock.now());
-            let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions =
-                vec![Action::from(entry::commit_after(self.mark(), "ERASE", attempt, at))];
-            let mut erased = Erased::default();
-            for (file, rows) in holding {
-                let rows: Vec<Row> = rows
-                    .into_iter()
-                    .map(|row| {
-                        let is_named = erasures.names((row.seq, row.ordinal)) && !row.is_erased();
-                        erased.rows += usize::from(is_named);
-                        if is_named { row.erased() } else { row }
-                    })
-                    .collect();
-                erased.files += 1;
-                actions.push(remove(&file, self.clock.now(), true).into());
-                let name = uuid_v7(at, self.random.as_ref());
-                let rows: Vec<&Row> = rows.iter().collect();
-                actions.push(self.files.put_rows(self.version + 1, name, &rows).await?.into());
-            }
-            // The next round finds out whether the version belonged to the log or was a hole behind
-            // a clean-up.
-            if self.put_rewrite(&actions, attempt).await? {
-                done = Erased { rows: done.rows + erased.rows, files: done.files + erased.files };
-            }
+        let random = Arc::clone(&self.random);
+        let mut rewrite = EraseRewrite {
+            state: self,
+            erasures,
+            attempt: Uuid::nil(),
+            pending: Erased::default(),
+            done: Erased::default(),
+        };
+        match commit(&mut rewrite, MAX_ATTEMPTS, random.as_ref()).await? {
+            CommitOutcome::NothingToDo | CommitOutcome::Committed { .. } => Ok(rewrite.done),
+            CommitOutcome::Contended => Err(StoreError::storage(
+                "erasing",
+                "journal",
+                "other writers committed first on every attempt; retry the command",
+            )),
         }
-        Err(StoreError::storage(
-            "erasing",
-            "journal",
-            "other writers committed first on every attempt; retry the command",
-        ))
     }
 
     /// Returns the live files that hold a named payload, with their rows in order.
@@ -89,5 +72,59 @@ impl LakeState {
             }
         }
         Ok(holding)
+    }
+}
+
+/// Rewrites the files that hold named payloads, until none does.
+struct EraseRewrite<'a> {
+    state: &'a mut LakeState,
+    erasures: Erasures,
+    attempt: Uuid,
+    /// Effect of the entry that was decided on last.
+    pending: Erased,
+    done: Erased,
+}
+
+#[async_trait]
+impl Commit for EraseRewrite<'_> {
+    async fn decide(&mut self) -> Result<Option<NextEntry>, StoreError> {
+        let (state, erasures) = (&mut *self.state, &self.erasures);
+        state.refresh().await?;
+        state.revert_foreign_changes().await?;
+        let holding = state.holding(erasures).await?;
+        if holding.is_empty() {
+            return Ok(None);
+        }
+        let at = state.ledger.time(state.clock.now());
+        self.attempt = uuid_v7(at, state.random.as_ref());
+        let info = entry::commit_after(state.mark(), "ERASE", self.attempt, at);
+        let mut actions = vec![Action::from(info)];
+        self.pending = Erased::default();
+        for (file, rows) in holding {
+            let rows: Vec<Row> = rows
+                .into_iter()
+                .map(|row| {
+                    let is_named = erasures.names((row.seq, row.ordinal)) && !row.is_erased();
+                    self.pending.rows += usize::from(is_named);
+                    if is_named { row.erased() } else { row }
+                })
+                .collect();
+            self.pending.files += 1;
+            actions.push(remove(&file, state.clock.now(), true).into());
+            let name = uuid_v7(at, state.random.as_ref());
+            let rows: Vec<&Row> = rows.iter().collect();
+            actions.push(state.files.put_rows(state.version + 1, name, &rows).await?.into());
+        }
+        Ok(Some(state.next_entry(actions)))
+    }
+
+    async fn put(&mut self, entry: &NextEntry) -> Result<PutResult, StoreError> {
+        if self.state.put_rewrite(entry, self.attempt).await? == PutResult::Committed {
+            self.done.rows += self.pending.rows;
+            self.done.files += self.pending.files;
+        }
+        // The next look finds out whether the version belonged to the log or was a hole behind a
+        // clean-up.
+        Ok(PutResult::LookAgain)
     }
 }

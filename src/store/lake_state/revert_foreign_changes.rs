@@ -5,9 +5,15 @@
 //! removed and removes the files that were added. If another writer took the version, it is
 //! prepared again.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
 use super::state::LakeState;
 use crate::runtime::uuid_v7;
 use crate::store::delta_log::action::Action;
+use crate::store::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};
 use crate::store::delta_log::table::LiveFile;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
@@ -20,32 +26,58 @@ impl LakeState {
     /// Takes back untrusted changes, if there are any. Fails if the journal must not be written, or
     /// if a file that another writer removed is gone: its content is lost.
     pub(super) async fn revert_foreign_changes(&mut self) -> Result<(), StoreError> {
-        for _ in 0..MAX_ATTEMPTS {
-            self.files.others.may_write()?;
-            if !self.files.others.is_any() {
-                return Ok(());
-            }
-            self.files.check_no_loss().await?;
-            let at = self.ledger.time(self.clock.now());
-            let attempt = uuid_v7(at, self.random.as_ref());
-            let mut actions =
-                vec![Action::from(entry::commit_after(self.mark(), "TAKE BACK", attempt, at))];
-            let others = &self.files.others;
-            actions.extend(others.added_files.values().map(|file| Action::from(file.remove(at))));
-            actions.extend(others.removed_files.values().map(|file| Action::from(file.add(at))));
-            if others.has_other_columns {
-                let [_, description] = schema::actions(self.files.table_id.unwrap_or(attempt), at);
-                actions.push(description);
-            }
-            self.put_rewrite(&actions, attempt).await?;
-            // Read the entry like any other: the log alone decides which files are live.
-            self.refresh().await?;
+        self.files.others.may_write()?;
+        if !self.files.others.is_any() {
+            return Ok(());
         }
-        Err(StoreError::storage(
-            "mending",
-            "journal",
-            "other writers committed first on every attempt; retry the command",
-        ))
+        let random = Arc::clone(&self.random);
+        let mut revert = Revert { state: self, attempt: Uuid::nil() };
+        match commit(&mut revert, MAX_ATTEMPTS, random.as_ref()).await? {
+            CommitOutcome::NothingToDo | CommitOutcome::Committed { .. } => Ok(()),
+            CommitOutcome::Contended => Err(StoreError::storage(
+                "mending",
+                "journal",
+                "other writers committed first on every attempt; retry the command",
+            )),
+        }
+    }
+}
+
+/// Takes back untrusted changes, until there are none.
+struct Revert<'a> {
+    state: &'a mut LakeState,
+    attempt: Uuid,
+}
+
+#[async_trait]
+impl Commit for Revert<'_> {
+    async fn decide(&mut self) -> Result<Option<NextEntry>, StoreError> {
+        let state = &*self.state;
+        let others = &state.files.others;
+        others.may_write()?;
+        if !others.is_any() {
+            return Ok(None);
+        }
+        state.files.check_no_loss().await?;
+        let at = state.ledger.time(state.clock.now());
+        self.attempt = uuid_v7(at, state.random.as_ref());
+        let info = entry::commit_after(state.mark(), "TAKE BACK", self.attempt, at);
+        let mut actions = vec![Action::from(info)];
+        actions.extend(others.added_files.values().map(|file| Action::from(file.remove(at))));
+        actions.extend(others.removed_files.values().map(|file| Action::from(file.add(at))));
+        if others.has_other_columns {
+            let id = state.files.table_id.unwrap_or(self.attempt);
+            let [_, description] = schema::actions(id, at);
+            actions.push(description);
+        }
+        Ok(Some(state.next_entry(actions)))
+    }
+
+    async fn put(&mut self, entry: &NextEntry) -> Result<PutResult, StoreError> {
+        self.state.put_rewrite(entry, self.attempt).await?;
+        // Read the entry like any other: the log alone decides which files are live.
+        self.state.refresh().await?;
+        Ok(PutResult::LookAgain)
     }
 }
 

@@ -13,10 +13,9 @@ use super::definition::{self, NewFile};
 use super::folding::{CONCURRENCY, Folded, Folding, Prepare, Prepared, Rewrite};
 use super::read::TableState;
 use super::{BUCKET, FoldedTable, field_changes, join};
-use crate::databricks::catalog::CatalogError;
-use crate::domain::time::Instant;
 use crate::runtime::Clock;
 use crate::store::delta_log::action::Action;
+use crate::store::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};
 use crate::store::delta_log::table::{LiveFile, Table};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
@@ -50,65 +49,89 @@ impl Folding<'_> {
         way: &dyn Prepare,
     ) -> Result<Option<Folded>, StoreError> {
         let log = table.log(self.root);
-        for _ in 0..MAX_ATTEMPTS {
-            let begun = self.clock.now();
-            let TableState::Ready(current, folded) =
-                table.find(self.root, Some(self.files)).await?
-            else {
-                return Ok(None);
-            };
-            let from = folded.max(self.known);
-            let nothing = Ok(Some(Folded { seq: from, ..Folded::default() }));
-            if from >= self.to.seq {
-                return nothing;
-            }
-            let Some((mut actions, folded)) = way.prepare(&current, from).await? else {
-                return nothing;
-            };
-            definition::seal(&mut actions, Some(&current));
-            if table.follows_changes()
-                && self.turn.clone().wait_for(|is_folded| *is_folded).await.is_err()
-            {
-                // Request a rebuild: the caller then checks all tables.
-                return Ok(None);
-            }
-            if commit(&log, current.version + 1, &actions, begun, self.clock).await? {
-                let size = current.size().after(current.version + 1, &actions);
-                return Ok(Some(Folded { written: Some(size), ..folded }));
+        let mut fold = Fold { table, log: &log, folding: self, way, folded: None };
+        match commit(&mut fold, MAX_ATTEMPTS, self.random).await? {
+            CommitOutcome::Committed { version } => log.checkpoint_if_due(version).await,
+            CommitOutcome::NothingToDo => {}
+            CommitOutcome::Contended => {
+                let path = format!("{}/_delta_log", log.folder());
+                let what = "other writers committed first on every attempt";
+                return Err(StoreError::storage("folding", path, what));
             }
         }
-        let path = format!("{}/_delta_log", log.folder());
-        Err(StoreError::storage("folding", path, "other writers committed first on every attempt"))
+        Ok(fold.folded)
     }
 }
 
-/// Puts an entry at its version. Returns whether it is certainly in the log; otherwise the caller
-/// must look at the table again. Fails if the entry must not be written at all.
-pub(super) async fn commit(
-    log: &TableLog,
-    version: u64,
-    actions: &[Action],
-    begun: Instant,
-    clock: &dyn Clock,
-) -> Result<bool, StoreError> {
-    match log.try_commit(version, actions, begun, clock).await {
-        Ok(true) => {
-            log.checkpoint_if_due(version).await;
-            return Ok(true);
+/// Folds a table.
+struct Fold<'a> {
+    table: FoldedTable,
+    log: &'a TableLog,
+    folding: &'a Folding<'a>,
+    way: &'a dyn Prepare,
+    /// Result of the last look at the table; `None` if it must be rebuilt.
+    folded: Option<Folded>,
+}
+
+#[async_trait]
+impl Commit for Fold<'_> {
+    async fn decide(&mut self) -> Result<Option<NextEntry>, StoreError> {
+        let folding = self.folding;
+        let begun = folding.clock.now();
+        self.folded = None;
+        let TableState::Ready(current, folded) =
+            self.table.find(folding.root, Some(folding.files)).await?
+        else {
+            return Ok(None);
+        };
+        let from = folded.max(folding.known);
+        let nothing = Some(Folded { seq: from, ..Folded::default() });
+        if from >= folding.to.seq {
+            self.folded = nothing;
+            return Ok(None);
         }
-        Ok(false) => {}
+        let Some((mut actions, folded)) = self.way.prepare(&current, from).await? else {
+            self.folded = nothing;
+            return Ok(None);
+        };
+        definition::seal(&mut actions, Some(&current));
+        if self.table.follows_changes()
+            && folding.turn.clone().wait_for(|is_folded| *is_folded).await.is_err()
+        {
+            // Request a rebuild: the caller then checks all tables.
+            return Ok(None);
+        }
+        let version = current.version + 1;
+        let written = Some(current.size().after(version, &actions));
+        self.folded = Some(Folded { written, ..folded });
+        Ok(Some(NextEntry { version, actions, begun }))
+    }
+
+    async fn put(&mut self, entry: &NextEntry) -> Result<PutResult, StoreError> {
+        put(self.log, entry, self.folding.clock).await
+    }
+}
+
+/// Puts an entry. If the answer is lost, the table shows whether the entry is in the log. Fails if
+/// the entry must not be written at all.
+pub(super) async fn put(
+    log: &TableLog,
+    entry: &NextEntry,
+    clock: &dyn Clock,
+) -> Result<PutResult, StoreError> {
+    match log.try_commit(entry, clock).await {
+        Ok(put) => Ok(put),
         Err(err) if CatalogError::within(&err).is_some_and(|err| err.is_missing_right()) => {
-            return Err(StoreError::storage("writing", log.folder(), err));
+            Err(StoreError::storage("writing", log.folder(), err))
         }
         Err(err) => match StoreError::storage("writing", log.folder(), err) {
-            err @ StoreError::NameTaken { .. } => return Err(err),
-            // Reading the table again shows whether the entry landed.
+            err @ StoreError::NameTaken { .. } => Err(err),
             err => {
-                tracing::warn!(table = log.folder(), %err, "no response to the fold's commit; checking again")
+                tracing::warn!(table = log.folder(), %err, "no response to the fold's commit; checking again");
+                Ok(PutResult::LookAgain)
             }
         },
     }
-    Ok(false)
 }
 
 /// Appends the changes that the rows make.

@@ -28,7 +28,7 @@ pub async fn join(
     random: &dyn Random,
 ) -> Result<CompactionStats, StoreError> {
     let log = TableLog::new(Arc::clone(root), field_changes::NAME);
-    maintain(&log, clock, &Join { random }).await
+    maintain(&log, clock, random, &Join { random }).await
 }
 
 /// Returns the files of a bucket that are small enough to be compacted, in the order of their rows.

@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use deltalake::arrow::array::RecordBatch;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
 use super::changed::key;
 use super::definition::{self, NewFile, Position};
-use super::fold::commit;
+use super::fold::put;
 use super::folding::{CONCURRENCY, Folded};
 use super::output::{FileNamer, Output};
 use super::read::{ROW_GROUP, TableState};
@@ -23,8 +24,9 @@ use crate::domain::any_record::AnyRecord;
 use crate::domain::record::Entity;
 use crate::runtime::{Clock, Random};
 use crate::store::delta_log::action::Action;
+use crate::store::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};
 use crate::store::delta_log::spec::keep_id;
-use crate::store::delta_log::table::Table;
+use crate::store::delta_log::table::{Table, TableSize};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::format::Format;
@@ -158,9 +160,36 @@ impl Rebuild<'_> {
         lost: &RebuildTarget,
         files: &[NewFile],
     ) -> Result<Option<Folded>, StoreError> {
-        let begun = self.clock.now();
+        let log = lost.table.log(self.root);
+        let mut replacing =
+            Replacing { rebuild: self, lost, files, log: &log, size: TableSize::default() };
+        // Another look would find the table changed.
+        let outcome = commit(&mut replacing, 1, self.random).await?;
+        let CommitOutcome::Committed { version } = outcome else { return Ok(None) };
+        let size = replacing.size;
+        log.checkpoint_if_due(version).await;
+        let rows = files.iter().map(|file| file.rows).sum();
+        Ok(Some(Folded { seq: self.to.seq, rows, files: files.len(), written: Some(size) }))
+    }
+}
+
+/// Replaces the content of a table.
+struct Replacing<'a> {
+    rebuild: &'a Rebuild<'a>,
+    lost: &'a RebuildTarget,
+    files: &'a [NewFile],
+    log: &'a TableLog,
+    /// Size after the commit.
+    size: TableSize,
+}
+
+#[async_trait]
+impl Commit for Replacing<'_> {
+    async fn decide(&mut self) -> Result<Option<NextEntry>, StoreError> {
+        let Self { rebuild, lost, files, .. } = *self;
+        let begun = rebuild.clock.now();
         let mut broken_at = None;
-        let still = match lost.table.find(self.root, Some(self.files)).await? {
+        let still = match lost.table.find(rebuild.root, Some(rebuild.files)).await? {
             TableState::Missing => None,
             TableState::Broken(_, last) => {
                 broken_at = Some(last);
@@ -170,31 +199,34 @@ impl Rebuild<'_> {
             TableState::Ready(table, _) if lost.is_forced => Some(table),
             TableState::Ready(..) => return Ok(None),
         };
-        let version = |table: &Option<Table>| table.as_ref().map(|table| table.version);
-        if version(&still) != version(&lost.replaces) || broken_at != lost.broken_at {
+        let current = |table: &Option<Table>| table.as_ref().map(|table| table.version);
+        if current(&still) != current(&lost.replaces) || broken_at != lost.broken_at {
             return Ok(None);
         }
-        let log = lost.table.log(self.root);
-        let next = version(&still).or(broken_at).map_or(Ok(0), |version| log.after(version))?;
-        let operation = if next > 0 { "REPLACE TABLE AS FOLD" } else { "CREATE TABLE AS FOLD" };
-        let mut actions = definition::commit(operation, &self.to);
-        let [protocol, mut description] = lost.table.create(self.naming().next(), self.to.at);
+        let version =
+            current(&still).or(broken_at).map_or(Ok(0), |version| self.log.after(version))?;
+        let operation = if version > 0 { "REPLACE TABLE AS FOLD" } else { "CREATE TABLE AS FOLD" };
+        let mut actions = definition::commit(operation, &rebuild.to);
+        let [protocol, mut description] = lost.table.create(rebuild.naming().next(), rebuild.to.at);
         keep_id(&mut description, still.as_ref().and_then(|table| table.described.as_ref()));
         actions.extend([protocol, description]);
         let old = still.iter().flat_map(|table| table.files.values());
-        actions.extend(old.map(|file| Action::from(file.remove(self.clock.now()))));
-        actions.extend(files.iter().map(|file| Action::from(definition::add(file, self.to.at))));
+        actions.extend(old.map(|file| Action::from(file.remove(rebuild.clock.now()))));
+        let at = rebuild.to.at;
+        actions.extend(files.iter().map(|file| Action::from(definition::add(file, at))));
         definition::seal(&mut actions, None);
-        if !commit(&log, next, &actions, begun, self.clock).await? {
-            return Ok(None);
-        }
-        if broken_at.is_some() {
+        let size = still.as_ref().map(Table::size).unwrap_or_default();
+        self.size = size.after(version, &actions);
+        Ok(Some(NextEntry { version, actions, begun }))
+    }
+
+    async fn put(&mut self, entry: &NextEntry) -> Result<PutResult, StoreError> {
+        let put = put(self.log, entry, self.rebuild.clock).await?;
+        if put == PutResult::Committed && self.lost.broken_at.is_some() {
             // Readers start at this version; the entries before it stay unchanged.
-            log.begin_at(next, &actions).await?;
+            self.log.begin_at(entry.version, &entry.actions).await?;
         }
-        let size = still.as_ref().map(Table::size).unwrap_or_default().after(next, &actions);
-        let rows = files.iter().map(|file| file.rows).sum();
-        Ok(Some(Folded { seq: self.to.seq, rows, files: files.len(), written: Some(size) }))
+        Ok(put)
     }
 }
 
