@@ -10,8 +10,11 @@ use super::id::{EntityId, ProjectId};
 use super::lake::Lake;
 use super::link::TaskLink;
 use super::project::Project;
+#[cfg(test)]
+use super::record::SyncEntity;
 use super::record::{Entity, Fields, Record};
 use super::requirement::{Requirement, TaskRequirement};
+use super::sync_record::SyncRecord;
 use super::task::Task;
 use super::user::User;
 use super::value::InvalidValue;
@@ -26,6 +29,8 @@ pub enum AnyRecord {
     User(Arc<User>),
     Requirement(Arc<Requirement>),
     TaskRequirement(Arc<TaskRequirement>),
+    /// A record of the stream `sync`.
+    Sync(SyncRecord),
 }
 
 /// Location of a record in the state.
@@ -38,7 +43,7 @@ pub struct RecordKey {
 }
 
 macro_rules! each {
-    ($any:expr, $record:ident => $body:expr) => {
+    ($any:expr, $record:ident => $body:expr, $sync:ident => $sync_body:expr) => {
         match $any {
             AnyRecord::Lake($record) => $body,
             AnyRecord::Project($record) => $body,
@@ -47,6 +52,7 @@ macro_rules! each {
             AnyRecord::User($record) => $body,
             AnyRecord::Requirement($record) => $body,
             AnyRecord::TaskRequirement($record) => $body,
+            AnyRecord::Sync($sync) => $sync_body,
         }
     };
 }
@@ -64,6 +70,10 @@ impl AnyRecord {
             Entity::User => Self::User(fresh(id)),
             Entity::Requirement => Self::Requirement(fresh(id)),
             Entity::TaskRequirement => Self::TaskRequirement(fresh(id)),
+            Entity::Sync(entity) => match entity {
+                #[cfg(test)]
+                SyncEntity::Note => Self::Sync(SyncRecord::Note(fresh(id))),
+            },
         }
     }
 
@@ -76,11 +86,12 @@ impl AnyRecord {
             Self::User(_) => Entity::User,
             Self::Requirement(_) => Entity::Requirement,
             Self::TaskRequirement(_) => Entity::TaskRequirement,
+            Self::Sync(record) => record.entity(),
         }
     }
 
     pub fn id(&self) -> Uuid {
-        each!(self, record => record.id.uuid())
+        each!(self, record => record.id.uuid(), sync => sync.record().uuid())
     }
 
     /// Returns the project of the record; a project belongs to itself.
@@ -92,6 +103,7 @@ impl AnyRecord {
             Self::TaskLink(record) => Some(record.project_id),
             Self::Requirement(record) => Some(record.project_id),
             Self::TaskRequirement(record) => Some(record.project_id),
+            Self::Sync(record) => record.project(),
         }
     }
 
@@ -109,25 +121,34 @@ impl AnyRecord {
             Self::User(record) => record.deleted_at.is_none(),
             Self::Requirement(record) => record.deleted_at.is_none(),
             Self::TaskRequirement(record) => record.deleted_at.is_none(),
+            Self::Sync(record) => record.is_live(),
         }
     }
 
     pub fn get(&self, field: &str) -> Option<Value> {
-        each!(self, record => record.get(field))
+        each!(self, record => record.get(field), sync => sync.record().value(field))
     }
 
     pub fn set(&mut self, field: &str, value: &Value) -> Result<(), InvalidValue> {
-        each!(self, record => Arc::make_mut(record).set(field, value))
+        each!(
+            self,
+            record => Arc::make_mut(record).set(field, value),
+            sync => sync.record_mut().set_value(field, value)
+        )
     }
 
     /// Sets a field from a stored value. If the field cannot hold the value, the field becomes
     /// absent and the error gives the reason.
     pub fn restore(&mut self, field: &str, value: &Value) -> Result<(), InvalidValue> {
-        each!(self, record => Arc::make_mut(record).restore(field, value))
+        each!(
+            self,
+            record => Arc::make_mut(record).restore(field, value),
+            sync => sync.record_mut().restore_value(field, value)
+        )
     }
 
     pub fn to_fields(&self) -> Fields {
-        each!(self, record => record.to_fields())
+        each!(self, record => record.to_fields(), sync => sync.record().all_fields())
     }
 
     /// Returns the fields in which `self` differs from `old`, a record of the same entity: the
@@ -137,6 +158,7 @@ impl AnyRecord {
             ($($variant:ident),+) => {
                 match (self, old) {
                     $((Self::$variant(new), Self::$variant(old)) => new.diff(old),)+
+                    (Self::Sync(new), Self::Sync(old)) => new.diff(old),
                     (new, _) => (Fields::new(), new.to_fields()),
                 }
             };

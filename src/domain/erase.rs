@@ -20,7 +20,11 @@ pub fn fields(entity: Entity) -> &'static [&'static str] {
         Entity::User => &["handle", "name", "email", "time_zone", "day_minutes", "metadata"],
         Entity::Task => &["title", "description", "tags", "source", "metadata"],
         Entity::Project => &["name", "description", "source", "metadata"],
-        Entity::Lake | Entity::TaskLink | Entity::Requirement | Entity::TaskRequirement => &[],
+        Entity::Lake
+        | Entity::TaskLink
+        | Entity::Requirement
+        | Entity::TaskRequirement
+        | Entity::Sync(_) => &[],
     }
 }
 

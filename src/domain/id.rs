@@ -55,6 +55,11 @@ ids! {
     PatchSetId,
 }
 
+#[cfg(test)]
+ids! {
+    SyncNoteId,
+}
+
 impl PatchSetId {
     /// Returns the creation time of the id in milliseconds since the epoch; `None` if it is not a
     /// UUIDv7.

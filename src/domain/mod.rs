@@ -26,6 +26,8 @@ pub mod record;
 pub mod requirement;
 pub mod secret;
 pub mod state;
+pub mod sync_record;
+pub mod sync_state;
 pub mod task;
 pub mod task_counts;
 pub mod task_graph;

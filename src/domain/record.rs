@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::value::{FieldValue, InvalidValue, Kind};
+use super::value::{FieldValue, InvalidValue, Kind, invalid_enum_value};
 
 /// Who may write a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +86,13 @@ pub fn diff_field<T: FieldValue + PartialEq>(
 macro_rules! record {
     (
         $(#[doc = $sdoc:literal])*
-        $name:ident: $entity:ident, $id:ident, tracked {
+        $name:ident: $entity:ident $(($sync:ident))?, $id:ident, tracked {
             $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $access:ident;)+
         }
     ) => {
         $crate::domain::record::record! {
             $(#[doc = $sdoc])*
-            $name: $entity, $id {
+            $name: $entity $(($sync))?, $id {
                 $($(#[doc = $fdoc])+ $field: $type, $access;)+
                 /// When it was created.
                 created_at: $crate::domain::time::Instant, Managed;
@@ -113,7 +113,7 @@ macro_rules! record {
     };
     (
         $(#[doc = $sdoc:literal])*
-        $name:ident: $entity:ident, $id:ident {
+        $name:ident: $entity:ident $(($sync:ident))?, $id:ident {
             $($(#[doc = $fdoc:literal])+ $field:ident: $type:ty, $access:ident;)+
         }
     ) => {
@@ -125,7 +125,8 @@ macro_rules! record {
         }
 
         impl $crate::domain::record::Record for $name {
-            const ENTITY: $crate::domain::record::Entity = $crate::domain::record::Entity::$entity;
+            const ENTITY: $crate::domain::record::Entity =
+                $crate::domain::record::Entity::$entity $(($crate::domain::record::SyncEntity::$sync))?;
             const FIELDS: &'static [$crate::domain::record::Field] = &[
                 $($crate::domain::record::Field {
                     name: stringify!($field),
@@ -183,8 +184,62 @@ macro_rules! record {
 pub(crate) use record;
 
 super::value::string_enum! {
-    /// Kind of record.
-    Entity {
+    /// Readers of a record's changes. Planning, audit and undo read `work`; `sync` is sync's memory
+    /// of providers.
+    Stream {
+        Work = "work",
+        Sync = "sync",
+    }
+}
+
+/// Declares the entities. The list that holds an entity decides its stream.
+macro_rules! entities {
+    (
+        work { $($work:ident = $word:literal,)+ }
+        sync { $($(#[cfg($cfg:meta)])? $sync:ident = $sync_word:literal,)* }
+    ) => {
+        /// Kind of record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Entity {
+            $($work,)+
+            /// A record of the stream `sync`.
+            Sync(SyncEntity),
+        }
+
+        /// Kind of record of the stream `sync`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum SyncEntity {
+            $($(#[cfg($cfg)])? $sync,)*
+        }
+
+        impl Entity {
+            pub const ALL: &'static [Self] =
+                &[$(Self::$work,)+ $($(#[cfg($cfg)])? Self::Sync(SyncEntity::$sync),)*];
+            /// Names of the entities of the stream `work`, which authors of patch sets can use.
+            pub const WORK_NAMES: &'static [&'static str] = &[$($word,)+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$work => $word,)+
+                    Self::Sync(entity) => match entity {
+                        $($(#[cfg($cfg)])? SyncEntity::$sync => $sync_word,)*
+                    },
+                }
+            }
+
+            /// Returns the stream of the journal that holds the changes of the entity's records.
+            pub const fn stream(self) -> Stream {
+                match self {
+                    $(Self::$work => Stream::Work,)+
+                    Self::Sync(_) => Stream::Sync,
+                }
+            }
+        }
+    };
+}
+
+entities! {
+    work {
         Lake = "lake",
         Project = "project",
         Task = "task",
@@ -192,6 +247,48 @@ super::value::string_enum! {
         User = "user",
         Requirement = "requirement",
         TaskRequirement = "task_requirement",
+    }
+    sync {
+        // Proves the stream in unit tests until sync brings entities of its own.
+        #[cfg(test)]
+        Note = "sync_note",
+    }
+}
+
+impl std::fmt::Display for Entity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Entity {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|entity| entity.as_str() == text).copied();
+        found.ok_or_else(|| format!("must be one of {}", Self::WORK_NAMES.join(", ")))
+    }
+}
+
+/// The value is written by the author of a patch set, so it is an entity of the stream `work`.
+impl FieldValue for Entity {
+    const KIND: Kind = Kind::Enum(Self::WORK_NAMES);
+    fn absent() -> Self {
+        Self::Lake
+    }
+    fn read(value: &Value) -> Result<Self, InvalidValue> {
+        let entity = value.as_str().and_then(|text| text.parse::<Self>().ok());
+        entity
+            .filter(|entity| entity.stream() == Stream::Work)
+            .ok_or_else(|| invalid_enum_value(Self::WORK_NAMES, value))
+    }
+    fn json(&self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+impl serde::Serialize for Entity {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -115,7 +115,7 @@ impl State {
     /// belong to no project.
     pub fn home(&self, entity: Entity, id: Uuid) -> Option<ProjectId> {
         match entity {
-            Entity::Lake | Entity::User => None,
+            Entity::Lake | Entity::User | Entity::Sync(_) => None,
             Entity::Project => self.project(ProjectId::of(id))?.project().map(|project| project.id),
             Entity::Task | Entity::TaskLink | Entity::Requirement | Entity::TaskRequirement => {
                 self.index.homes(id).find(|project| {
@@ -152,18 +152,20 @@ impl State {
         match slot.entity {
             Entity::Lake => self.lake.clone().map(AnyRecord::Lake),
             Entity::User => self.users.get(&UserId::of(slot.id)).cloned().map(AnyRecord::User),
+            Entity::Sync(_) => None,
             _ => self.project(slot.project?)?.get(slot.entity, slot.id),
         }
     }
 
     /// Puts a record into the state and replaces the one with the same location. For a project that
-    /// is not loaded, keeps only its own row.
+    /// is not loaded, keeps only its own row. A record of the stream `sync` has no place here.
     pub fn put(&mut self, record: AnyRecord) {
         match (record.project(), record) {
             (_, AnyRecord::Lake(lake)) => self.lake = Some(lake),
             (_, AnyRecord::User(user)) => {
                 self.users.insert(user.id, user);
             }
+            (_, AnyRecord::Sync(_)) => {}
             (Some(project), record) => {
                 if let AnyRecord::Project(project) = &record {
                     self.keys.insert(project.key.clone(), project.id);
@@ -419,7 +421,7 @@ impl ProjectState {
             Entity::TaskRequirement => {
                 self.covers.get(&TaskRequirementId::of(id)).cloned().map(AnyRecord::TaskRequirement)
             }
-            Entity::Lake | Entity::User => None,
+            Entity::Lake | Entity::User | Entity::Sync(_) => None,
         }
     }
 
@@ -474,7 +476,7 @@ impl ProjectState {
                 self.answers_of.insert((answer.requirement_id.uuid(), answer.id));
                 self.covers.insert(answer.id, answer);
             }
-            AnyRecord::Lake(_) | AnyRecord::User(_) => {}
+            AnyRecord::Lake(_) | AnyRecord::User(_) | AnyRecord::Sync(_) => {}
         }
     }
 
@@ -508,7 +510,7 @@ impl ProjectState {
                     self.answers_of.remove(&(answer.requirement_id.uuid(), answer.id));
                 }
             }
-            Entity::Lake | Entity::User => {}
+            Entity::Lake | Entity::User | Entity::Sync(_) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::patch::{Op, PatchSet};
-use crate::domain::record::{Access, Entity, Field};
+use crate::domain::record::{Access, Entity, Field, Stream};
 use crate::domain::value::Kind;
 
 /// Ops that make sense for an entity.
@@ -16,12 +16,14 @@ fn ops(entity: Entity) -> &'static [Op] {
         }
         Entity::TaskLink => &[Op::Link, Op::Update, Op::Unlink, Op::Restore],
         Entity::TaskRequirement => &[Op::Link, Op::Unlink, Op::Restore],
+        Entity::Sync(_) => &[],
     }
 }
 
 /// Returns the schema (2020-12) of a patch set as `lakeplan apply` accepts it.
 pub fn patch_set() -> Value {
-    let patches: Vec<Value> = Entity::ALL.iter().map(|entity| patch(*entity)).collect();
+    let authored = Entity::ALL.iter().filter(|entity| entity.stream() == Stream::Work);
+    let patches: Vec<Value> = authored.map(|entity| patch(*entity)).collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Patch set",

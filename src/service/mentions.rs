@@ -229,7 +229,9 @@ fn of_texts(entity: Entity, keys: &[String]) -> Vec<Hint> {
         Entity::Project => each(|key| Hint::EraseOrUpdateProject { key }),
         Entity::User => each(|name| Hint::ReviewUser { name }),
         Entity::Requirement => vec![Hint::PlanChangedDescription],
-        Entity::Lake | Entity::TaskLink | Entity::TaskRequirement => vec![Hint::ApplyPatch],
+        Entity::Lake | Entity::TaskLink | Entity::TaskRequirement | Entity::Sync(_) => {
+            vec![Hint::ApplyPatch]
+        }
     }
 }
 

@@ -375,7 +375,7 @@ impl Resolver<'_> {
             Entity::Task | Entity::Requirement => id("project_id").map(ProjectId::of),
             Entity::TaskLink => of_task("from_id"),
             Entity::TaskRequirement => of_task("task_id"),
-            Entity::Lake | Entity::User | Entity::Project => None,
+            Entity::Lake | Entity::User | Entity::Project | Entity::Sync(_) => None,
         }
     }
 
@@ -494,6 +494,6 @@ pub fn name_of(state: &State, entity: Entity, id: Uuid, project: Option<ProjectI
             )
         }
         Some(AnyRecord::Lake(_)) => "lake".to_owned(),
-        None => format!("{} {id}", entity.noun()),
+        Some(AnyRecord::Sync(_)) | None => format!("{} {id}", entity.noun()),
     }
 }

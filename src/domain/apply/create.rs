@@ -185,7 +185,7 @@ fn described(state: &State, record: &AnyRecord) -> String {
         AnyRecord::User(user) => format!("the user @{}", user.handle),
         AnyRecord::Requirement(requirement) => format!("the requirement {}{of}", requirement.label),
         AnyRecord::Lake(_) => "the lake".to_owned(),
-        AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => {
+        AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) | AnyRecord::Sync(_) => {
             format!("a {}{of}", record.entity().noun())
         }
     }

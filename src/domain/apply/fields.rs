@@ -146,7 +146,10 @@ impl Applier<'_> {
                     );
                 }
             }
-            AnyRecord::Lake(_) | AnyRecord::TaskLink(_) | AnyRecord::TaskRequirement(_) => {}
+            AnyRecord::Lake(_)
+            | AnyRecord::TaskLink(_)
+            | AnyRecord::TaskRequirement(_)
+            | AnyRecord::Sync(_) => {}
         }
         if self.violations.len() > known { Err(Failed) } else { Ok(()) }
     }

@@ -32,6 +32,7 @@ pub mod patch_preview;
 pub mod reach;
 mod relocate;
 mod remove;
+mod sync;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +45,9 @@ use super::change::Change;
 use super::hint::Hint;
 use super::id::{ProjectId, TaskId, TaskLinkId};
 use super::patch::{Op, Patch, PatchSet, Source};
-use super::record::{Entity, Fields};
+use super::record::{Entity, Fields, Stream};
 use super::state::{ProjectState, State};
+use super::sync_state::SyncState;
 use super::task::Task;
 use super::time::Instant;
 use super::value::{FieldValue, InvalidValue};
@@ -65,8 +67,22 @@ pub struct Applied {
 pub struct Rollback(Vec<(RecordKey, Option<AnyRecord>)>);
 
 impl Rollback {
+    /// Reverts the changes of a set that was applied with [`apply`].
     pub fn undo(self, state: &mut State) {
+        self.undo_with(state, None);
+    }
+
+    /// Reverts the changes of a set that was applied with [`apply_with`].
+    pub fn undo_with(self, state: &mut State, mut sync: Option<&mut SyncState>) {
         for (slot, old) in self.0.into_iter().rev() {
+            if slot.entity.stream() == Stream::Sync {
+                match (sync.as_deref_mut(), old) {
+                    (Some(sync), Some(old)) => sync.put(old),
+                    (Some(sync), None) => sync.remove(slot.entity, slot.id),
+                    (None, _) => {}
+                }
+                continue;
+            }
             // Removing a project removes everything in it, so a record whose location is unchanged
             // is only replaced.
             if old.as_ref().map(AnyRecord::record_key) != Some(slot) {
@@ -97,10 +113,23 @@ pub enum Rejection {
     Conflicted(Conflict),
 }
 
-/// Applies `set` to `state` as a change made at `at`.
+/// Applies `set` to `state` as a change made at `at`. Refuses patches of records of the stream
+/// `sync`.
 pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, Rejection> {
+    apply_with(state, None, set, at)
+}
+
+/// Applies `set` to `state` and to the records of the stream `sync` as a change made at `at`.
+/// Without these records, refuses patches of them.
+pub fn apply_with(
+    state: &mut State,
+    sync: Option<&mut SyncState>,
+    set: &PatchSet,
+    at: Instant,
+) -> Result<Applied, Rejection> {
     let mut applier = Applier {
         state,
+        sync,
         set,
         at,
         marks: Marks::of(set, at),
@@ -133,19 +162,21 @@ pub fn apply(state: &mut State, set: &PatchSet, at: Instant) -> Result<Applied, 
         }
     }
     applier.check_graphs();
-    let Applier { changes, rollback, violations, conflict, state, .. } = applier;
+    let Applier { changes, rollback, violations, conflict, state, sync, .. } = applier;
     let rejection = match (violations.is_empty(), conflict) {
         (true, None) => return Ok(Applied { changes, rollback }),
         (true, Some(conflict)) => Rejection::Conflicted(conflict),
         (false, _) => Rejection::Refused(violations),
     };
-    rollback.undo(state);
+    rollback.undo_with(state, sync);
     Err(rejection)
 }
 
 /// State of an apply in progress.
 struct Applier<'a> {
     state: &'a mut State,
+    /// Records of the stream `sync`, if the set may change them.
+    sync: Option<&'a mut SyncState>,
     set: &'a PatchSet,
     at: Instant,
     marks: Marks,
@@ -204,6 +235,9 @@ impl Applier<'_> {
     fn step(&mut self, patch: &Patch) -> ApplyResult {
         self.check_used(patch)?;
         self.check_expectations(patch);
+        if patch.entity.stream() == Stream::Sync {
+            return self.apply_sync(patch);
+        }
         match (patch.op, patch.entity) {
             (Op::Create, Entity::Project) => self.create_project(patch),
             (Op::Create, Entity::Task) => self.create_task(patch),
@@ -317,7 +351,15 @@ impl Applier<'_> {
                 .filter(|project| self.scope.contains(project));
             self.state.get(RecordKey { project: Some(project?), ..slot })
         };
-        self.state.get(slot).or_else(moved).filter(|record| record.id() == patch.id)
+        self.record(slot).or_else(moved).filter(|record| record.id() == patch.id)
+    }
+
+    /// Returns the record at a location.
+    fn record(&self, slot: RecordKey) -> Option<AnyRecord> {
+        match slot.entity.stream() {
+            Stream::Work => self.state.get(slot),
+            Stream::Sync => self.sync.as_ref()?.get(slot.entity, slot.id).cloned(),
+        }
     }
 
     /// Returns the record that the patch changes.
@@ -384,7 +426,7 @@ impl Applier<'_> {
     /// Stamps a record, puts it into the state and adds the change. `from` is its previous
     /// location, if any.
     fn write(&mut self, op: Op, mut record: AnyRecord, from: Option<RecordKey>) {
-        let old = from.and_then(|slot| self.state.get(slot));
+        let old = from.and_then(|slot| self.record(slot));
         if old.as_ref() != Some(&record) {
             self.stamp(&mut record, old.is_none());
         }
@@ -404,7 +446,10 @@ impl Applier<'_> {
             before,
             after,
         });
-        self.state.put(record);
+        match &mut self.sync {
+            Some(sync) if slot.entity.stream() == Stream::Sync => sync.put(record),
+            _ => self.state.put(record),
+        }
         self.rollback.0.push((slot, old));
     }
 

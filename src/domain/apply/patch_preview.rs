@@ -53,6 +53,7 @@ impl PatchPreview {
         let message = self.violations.len();
         let mut applier = Applier {
             state: &mut self.state,
+            sync: None,
             set: &self.set,
             at: Instant::default(),
             marks: Marks::of(&self.set, Instant::default()),

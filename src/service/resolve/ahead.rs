@@ -41,7 +41,11 @@ impl Changed {
             Entity::Project => self.projects,
             // Its name includes its project.
             Entity::Requirement => self.projects || self.requirements,
-            Entity::Task | Entity::TaskLink | Entity::TaskRequirement | Entity::Lake => false,
+            Entity::Task
+            | Entity::TaskLink
+            | Entity::TaskRequirement
+            | Entity::Lake
+            | Entity::Sync(_) => false,
         }
     }
 
@@ -51,14 +55,18 @@ impl Changed {
             Entity::User => self.users |= changes_names,
             Entity::Project => self.projects |= changes_names,
             Entity::Requirement => self.requirements |= changes_names,
-            Entity::Task | Entity::TaskLink | Entity::TaskRequirement | Entity::Lake => {}
+            Entity::Task
+            | Entity::TaskLink
+            | Entity::TaskRequirement
+            | Entity::Lake
+            | Entity::Sync(_) => {}
         }
         // Links are deleted and restored with their ends.
         self.links |= match patch.entity {
             Entity::TaskLink | Entity::TaskRequirement => true,
             Entity::Task => matches!(patch.op, Op::Delete | Op::Restore | Op::Move),
             Entity::Project | Entity::Requirement => matches!(patch.op, Op::Delete | Op::Restore),
-            Entity::User | Entity::Lake => false,
+            Entity::User | Entity::Lake | Entity::Sync(_) => false,
         };
     }
 }
