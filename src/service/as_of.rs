@@ -20,12 +20,11 @@ pub async fn read_as_of(
     store: &dyn Store,
     scope: &Scope,
     as_of: AsOf,
-    stream: Stream,
 ) -> Result<Snapshot, ServiceError> {
     let mut scope = scope.clone();
     loop {
         let now = store.snapshot(&scope).await?;
-        match rewind(store, &scope, now, as_of, stream).await? {
+        match rewind(store, &scope, now, as_of).await? {
             Rewound::To(mut then) => {
                 let others: Vec<ProjectId> =
                     then.state.project_ids().filter(|id| !scope.holds(Some(*id))).collect();
@@ -51,7 +50,6 @@ async fn rewind(
     scope: &Scope,
     now: Snapshot,
     as_of: AsOf,
-    stream: Stream,
 ) -> Result<Rewound, ServiceError> {
     if let AsOf::Seq(seq) = as_of
         && seq > now.seq
@@ -67,7 +65,7 @@ async fn rewind(
     let Snapshot { mut state, seq: head, at: mut kept_at } = now;
     let mut needs = BTreeSet::new();
     // Reads every row, so that the seq is one of the lake and not of the scope.
-    let mut rows = store.changes_back(stream, &Scope::All).await?;
+    let mut rows = store.changes_back(Stream::Work, &Scope::All).await?;
     let mut kept = 0;
     while let Some(row) = rows.next().await.transpose()? {
         if row.seq > head {

@@ -15,7 +15,6 @@ use crate::domain::state::{ProjectState, State};
 use crate::domain::task_counts::TaskCounts;
 use crate::domain::time::AsOf;
 use crate::exchange::patchset::Request;
-use crate::store::row::Stream;
 use crate::store::{RecordLookup, Scope, Snapshot};
 
 impl Service {
@@ -23,7 +22,7 @@ impl Service {
     pub async fn read(&self, scope: &Scope, as_of: Option<AsOf>) -> Result<Snapshot, ServiceError> {
         match as_of {
             None => Ok(self.store.snapshot(scope).await?),
-            Some(as_of) => read_as_of(self.store.as_ref(), scope, as_of, Stream::Work).await,
+            Some(as_of) => read_as_of(self.store.as_ref(), scope, as_of).await,
         }
     }
 

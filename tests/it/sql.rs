@@ -12,7 +12,6 @@ use lakeplan::service::as_of::read_as_of;
 use lakeplan::store::delta::DeltaStore;
 use lakeplan::store::dictionary::dictionary;
 use lakeplan::store::event_tables::{AGENT_LOGS, RUNS};
-use lakeplan::store::row::Stream;
 use lakeplan::store::{Format, Outcome, Scope, Snapshot, Store};
 use object_store::memory::InMemory;
 use rand::SeedableRng;
@@ -237,9 +236,7 @@ async fn tables_and_views_as_of_a_seq_match_their_past_content() {
             message.push((seq, result(&Session::open(&store.tables(), at).await.unwrap()).await));
         }
         for (seq, then) in message {
-            let snapshot = read_as_of(store.as_ref(), &Scope::All, AsOf::Seq(seq), Stream::Work)
-                .await
-                .unwrap();
+            let snapshot = read_as_of(store.as_ref(), &Scope::All, AsOf::Seq(seq)).await.unwrap();
             let at = snapshot.at;
             let session =
                 Session::open_as_of(&store.tables(), AsOfSnapshot { snapshot, at }).await.unwrap();

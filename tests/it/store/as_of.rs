@@ -5,7 +5,6 @@ use std::sync::Arc;
 use lakeplan::domain::time::AsOf;
 use lakeplan::service::as_of::read_as_of;
 use lakeplan::store::memory::MemoryStore;
-use lakeplan::store::row::Stream;
 use lakeplan::store::{Outcome, Scope, Snapshot, Store};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -40,8 +39,7 @@ async fn every_seq_can_be_queried() {
         assert!(then.len() > 10);
         for snapshot in &then {
             for as_of in [AsOf::Seq(snapshot.seq), AsOf::Time(snapshot.at)] {
-                let past =
-                    read_as_of(store.as_ref(), &Scope::All, as_of, Stream::Work).await.unwrap();
+                let past = read_as_of(store.as_ref(), &Scope::All, as_of).await.unwrap();
                 assert_eq!(records(&past), records(snapshot), "seed {seed}, {as_of:?}");
                 assert_eq!((past.seq, past.at), (snapshot.seq, snapshot.at));
             }

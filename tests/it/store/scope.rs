@@ -15,7 +15,6 @@ use lakeplan::planning::outline::OutlinePlanner;
 use lakeplan::service::as_of::read_as_of;
 use lakeplan::service::{Service, ServiceError, find};
 use lakeplan::store::delta::{DeltaStore, LakeLocation};
-use lakeplan::store::row::Stream;
 use lakeplan::store::{Format, LakeTables, Outcome, RecordLookup, Scope, Snapshot, Store};
 use object_store::ObjectStoreExt;
 use rand::rngs::StdRng;
@@ -64,8 +63,7 @@ async fn check(store: &DeltaStore, whole: &State, moments: &[Snapshot], rng: &mu
     assert_eq!(store.find(&nowhere).await.unwrap(), [None]);
     let then = &moments[rng.random_range(0..moments.len())];
     for id in ids(&then.state) {
-        let past =
-            read_as_of(store, &Scope::of([id]), AsOf::Seq(then.seq), Stream::Work).await.unwrap();
+        let past = read_as_of(store, &Scope::of([id]), AsOf::Seq(then.seq)).await.unwrap();
         assert_eq!(
             records(past.state.project(id)),
             records(then.state.project(id)),
