@@ -81,7 +81,7 @@ impl Summary {
             "started_at": rfc3339(self.begun),
             "duration_ms": (SystemClock.now() - self.begun).num_milliseconds(),
             "seq": end.map(|head| head.seq),
-            "sets_behind": end.map(|head| head.seq.saturating_sub(head.folded)),
+            "sets_behind": end.map(|head| head.seq.saturating_sub(head.folded.work)),
             "counts": done.map(|reply| json!(reply.counts)).unwrap_or_else(|_| error["counts"].clone()),
         });
         // The command may have created a lake around the file.

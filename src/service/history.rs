@@ -230,3 +230,99 @@ pub fn concerns(row: &Row, project: Option<ProjectId>, record: Option<&AnyRecord
     project.is_none_or(|project| row.project_id == Some(project))
         && record.is_none_or(|record| record.id() == row.entity_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::id::EntityId;
+    use crate::domain::patch::{Op, Patch, PatchSet};
+    use crate::domain::record::{Entity, SyncEntity};
+    use crate::domain::time::AsOf;
+    use crate::planning::outline::OutlinePlanner;
+    use crate::runtime::{Clock, ManualClock, SeededRandom, fresh_set_id};
+    use crate::service::as_of::read_as_of;
+    use crate::store::Outcome;
+    use crate::store::memory::MemoryStore;
+
+    const NOTE: Entity = Entity::Sync(SyncEntity::Note);
+
+    fn service() -> Service {
+        let now = Instant::default() + TimeDelta::days(20_000);
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now, TimeDelta::milliseconds(10)));
+        let random = Arc::new(SeededRandom::new(1));
+        let store = MemoryStore::new(Arc::clone(&clock), random.clone()).unwrap();
+        Service { store: Arc::new(store), clock, random, planner: Arc::new(OutlinePlanner) }
+    }
+
+    async fn commit(service: &Service, patches: Vec<Patch>) -> u64 {
+        let id = fresh_set_id(service.clock.as_ref(), service.random.as_ref());
+        let set = PatchSet::new(id, Name::new("ana").unwrap(), Source::Sync, patches);
+        match service.store.commit(vec![set]).await.as_slice() {
+            [Outcome::Committed { seq, .. }] => *seq,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn history_and_undo_see_no_row_of_sync() {
+        let service = service();
+        let (project, task, note) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let home = Some(ProjectId::of(project));
+        let first = vec![
+            Patch::new(Op::Create, NOTE, note, None).with("cursor", "page 1"),
+            Patch::new(Op::Create, Entity::Project, project, home).with("name", "Payments"),
+            Patch::new(Op::Create, Entity::Task, task, home)
+                .with("project_id", project.to_string())
+                .with("title", "Move the ledger"),
+        ];
+        let made = commit(&service, first).await;
+        let turn = |page: &str| Patch::new(Op::Update, NOTE, note, None).with("cursor", page);
+        let rename =
+            Patch::new(Op::Update, Entity::Task, task, home).with("title", "Move the books");
+        let mixed = commit(&service, vec![turn("page 2"), rename]).await;
+        let only_sync = commit(&service, vec![turn("page 3")]).await;
+
+        let mut past = service.past(&Scope::All).await.unwrap();
+        let mut seen = Vec::new();
+        while let Some(set) = past.next().await.unwrap() {
+            assert!(set.rows.iter().all(|row| row.stream == Stream::Work));
+            seen.push((set.seq, set.rows.len()));
+        }
+        assert_eq!(seen, [(mixed, 1), (made, 2), (1, 1)]);
+        let then = read_as_of(service.store.as_ref(), &Scope::All, AsOf::Seq(made)).await.unwrap();
+        assert_eq!(
+            then.state.task(crate::domain::id::TaskId::of(task)).unwrap().title.as_str(),
+            "Move the ledger"
+        );
+
+        let context = RequestContext {
+            actor: Name::new("ana").unwrap(),
+            source: Source::Cli,
+            now: service.clock.now(),
+        };
+        let err = service.undo(Some(only_sync), &context).await.unwrap_err();
+        assert!(matches!(err, ServiceError::NotFound { .. }), "{err:?}");
+        // The last set with changes of work is undone, and of it the changes of work only.
+        let (undone, done) = service.undo(None, &context).await.unwrap();
+        assert_eq!(undone.seq, mixed);
+        let state = service.state(&Scope::All).await.unwrap();
+        let title = state.task(crate::domain::id::TaskId::of(task)).unwrap().title.to_string();
+        assert_eq!(title, "Move the ledger");
+        let sync = service.store.sync_snapshot().await.unwrap();
+        assert_eq!(sync.seq, done.seq);
+        let cursor = sync.state.get(NOTE, note).unwrap().get("cursor").unwrap();
+        assert_eq!(cursor, "page 3");
+
+        // A set that made records of both streams leaves its sync record when it is undone.
+        service.undo(Some(made), &context).await.unwrap();
+        let state = service.state(&Scope::All).await.unwrap();
+        assert!(!state.records().any(|record| record.id() == project && record.is_live()));
+        let sync = service.store.sync_snapshot().await.unwrap().state;
+        assert!(sync.get(NOTE, note).unwrap().is_live());
+    }
+}

@@ -4,6 +4,8 @@
 mod erasing;
 mod folding;
 mod maintenance;
+#[cfg(test)]
+mod stream_tests;
 mod unrecorded;
 
 use std::collections::BTreeSet;
@@ -22,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::error::StoreError;
 use super::event_tables::EventTable;
 use super::format::Format;
-use super::head::{Head, Snapshot};
+use super::head::{Head, Snapshot, SyncSnapshot};
 use super::journal::Order;
 use super::lake_state::ledger::Ledger;
 use super::lake_state::published::{self, Published};
@@ -315,6 +317,10 @@ impl Store for DeltaStore {
             Some(published) => Ok(published),
             None => self.snapshot(scope).await.map(Arc::new),
         }
+    }
+
+    async fn sync_snapshot(&self) -> Result<SyncSnapshot, StoreError> {
+        self.ask(|answer| Message::LookAtSync { answer }).await
     }
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {

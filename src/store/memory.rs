@@ -14,15 +14,17 @@ use tokio::sync::watch;
 use super::error::StoreError;
 use super::event_tables::EventTable;
 use super::format::Format;
-use super::head::{Head, Snapshot};
+use super::head::{Head, Snapshot, SyncSnapshot};
 use super::lake_state::ledger::{Ledger, Proposal};
 use super::outcome::Outcome;
 use super::row::{Row, Stream, next_chain};
+use super::stream_seqs::StreamSeqs;
 use super::{FoldReport, RecordLookup, Scope, Store};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::id::{LakeId, ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::record::Fields;
+use crate::domain::sync_state::SyncState;
 use crate::domain::task_counts::TaskCounts;
 use crate::runtime::{Clock, Random, fresh_id, random_bytes};
 
@@ -42,7 +44,7 @@ struct Inner {
 impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, StoreError> {
         let format = Format::default();
-        let mut ledger = Ledger::new(format.clone(), "memory");
+        let mut ledger = new_ledger(format.clone());
         let now = clock.now();
         let set = super::journal::genesis::set(
             fresh_id::<LakeId>(now, random.as_ref()),
@@ -97,7 +99,7 @@ impl Inner {
             at: self.ledger.at,
             chain: self.ledger.chain,
             version: self.ledger.seq,
-            folded: self.ledger.seq,
+            folded: StreamSeqs { work: self.ledger.seq, sync: self.ledger.seq },
             unreadable: Vec::new(),
             lake: None,
         }
@@ -105,14 +107,15 @@ impl Inner {
 
     /// Replays everything and compares: the journal alone must determine the state.
     fn verify(&self) -> Result<(), StoreError> {
-        let mut replayed = Ledger::new(Format::default(), "memory");
+        let mut replayed = new_ledger(Format::default());
         let mut chain = [0; 32];
         for set in self.rows.chunk_by(|a, b| a.seq == b.seq) {
             chain = next_chain(chain, set.iter().map(Row::compute_digest));
             replayed.replay(set)?;
         }
         let same = replayed.state.records().eq(self.ledger.state.records());
-        if same && chain == self.ledger.chain && replayed.seq == self.ledger.seq {
+        let is_current = chain == self.ledger.chain && replayed.seq == self.ledger.seq;
+        if same && is_current && replayed.sync == self.ledger.sync {
             return Ok(());
         }
         let differs =
@@ -122,6 +125,13 @@ impl Inner {
         });
         Err(StoreError::damaged("memory", format!("replaying the rows gives another state{name}")))
     }
+}
+
+/// Returns an empty ledger that keeps the records of both streams.
+fn new_ledger(format: Format) -> Ledger {
+    let mut ledger = Ledger::new(format, "memory");
+    ledger.sync = Some(SyncState::default());
+    ledger
 }
 
 impl fmt::Display for MemoryStore {
@@ -140,6 +150,13 @@ impl Store for MemoryStore {
             at: inner.ledger.at,
             state: inner.ledger.state.clone(),
         })
+    }
+
+    async fn sync_snapshot(&self) -> Result<SyncSnapshot, StoreError> {
+        let inner = self.inner();
+        inner.verify()?;
+        let state = inner.ledger.sync.clone().unwrap_or_default();
+        Ok(SyncSnapshot { seq: inner.ledger.seq, at: inner.ledger.at, state })
     }
 
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome> {

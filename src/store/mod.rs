@@ -31,6 +31,7 @@ mod replay;
 mod reports;
 pub mod row;
 mod scope;
+mod stream_seqs;
 mod table_state;
 pub mod tables;
 mod throttle;
@@ -51,7 +52,7 @@ pub use delta_log::table::LiveFile;
 pub use error::StoreError;
 pub use event_tables::compact::CompactionStats;
 pub use format::Format;
-pub use head::{Head, Snapshot};
+pub use head::{Head, Snapshot, SyncSnapshot};
 pub use lake_state::compact::Compacted;
 pub use lake_state::erase::Erased;
 pub use lake_tables::{LakeTables, TableLocation};
@@ -62,6 +63,7 @@ pub use names::INBOX;
 pub use outcome::Outcome;
 pub use reports::{FoldReport, Maintained};
 pub use scope::{Freshness, Scope, in_every_scope};
+pub use stream_seqs::StreamSeqs;
 pub use tables::folding::Folded;
 pub use tables::read::RecordLookup;
 pub use vacuum::{Retention, Vacuumed};
@@ -149,6 +151,9 @@ pub trait Store: fmt::Display + Send + Sync {
     ) -> Result<Arc<Snapshot>, StoreError> {
         self.snapshot(scope).await.map(Arc::new)
     }
+
+    /// Returns the current records of the stream `sync`. No other read returns them.
+    async fn sync_snapshot(&self) -> Result<SyncSnapshot, StoreError>;
 
     /// Commits each set, all or nothing, in the given order; returns one outcome per set.
     async fn commit(&self, sets: Vec<PatchSet>) -> Vec<Outcome>;

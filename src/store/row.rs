@@ -7,18 +7,9 @@ use uuid::Uuid;
 use crate::domain::change::Change;
 use crate::domain::id::{EntityId, PatchSetId, ProjectId};
 use crate::domain::patch::{Op, Source};
+pub use crate::domain::record::Stream;
 use crate::domain::record::{Entity, Fields};
 use crate::domain::time::Instant;
-use crate::domain::value::string_enum;
-
-string_enum! {
-    /// Readers of a row. Planning, audit and undo read `work`; `sync` is sync's memory of
-    /// providers.
-    Stream {
-        Work = "work",
-        Sync = "sync",
-    }
-}
 
 pub type Hash = [u8; 32];
 
@@ -65,12 +56,11 @@ pub struct Envelope<'a> {
     pub source: Source,
     pub reason: Option<&'a str>,
     pub at: Instant,
-    pub stream: Stream,
 }
 
 impl Row {
-    /// Builds the rows of a set, chained to the previous set. `salt` returns 16 random bytes per
-    /// row.
+    /// Builds the rows of a set, chained to the previous set. The ordinals and the chain cover the
+    /// rows of both streams. `salt` returns 16 random bytes per row.
     pub fn chain_set(
         envelope: &Envelope<'_>,
         changes: &[Change],
@@ -97,7 +87,7 @@ impl Row {
                 source: envelope.source,
                 reason: envelope.reason.map(str::to_owned),
                 at: envelope.at,
-                stream: envelope.stream,
+                stream: change.entity.stream(),
                 salt: Some(salt()),
                 digest: [0; 32],
                 chain: None,

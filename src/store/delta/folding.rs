@@ -18,6 +18,7 @@ use crate::store::journal::chain::Links;
 use crate::store::journal::files::Files;
 use crate::store::lake_state::writer::Message;
 use crate::store::row::{Row, Stream};
+use crate::store::stream_seqs::StreamSeqs;
 use crate::store::table_state::{self, RowCount};
 use crate::store::tables::FoldedTable;
 use crate::store::tables::definition::Position;
@@ -73,7 +74,7 @@ impl DeltaStore {
     async fn fold_if_due(&self, last: &mut Last) -> Result<(), StoreError> {
         let (head, rows) = self.ask(|answer| Message::CountWaiting { answer }).await?;
         let is_long = head.version >= last.version + TAIL_COMMITS || rows >= TAIL_ROWS;
-        if head.seq > head.folded && (is_long || last.folded.elapsed() >= TAIL_AGE) {
+        if rows > 0 && (is_long || last.folded.elapsed() >= TAIL_AGE) {
             throttled(self.fold_tail()).await?;
             (last.version, last.folded) = (head.version, tokio::time::Instant::now());
         }
@@ -102,10 +103,7 @@ impl DeltaStore {
             if tables.len() == lost.len() {
                 let written = tables.iter().map(|(name, folded)| (*name, folded.seq)).collect();
                 // The other tables did not change.
-                self.writer
-                    .send(Message::Folded { seq: head.folded, written })
-                    .await
-                    .map_err(|_| StoreError::WriterGone)?;
+                self.note_folded(head.folded, written).await?;
                 return Ok(FoldReport { seq: head.seq, tables, skipped: Vec::new() });
             }
         }
@@ -116,11 +114,45 @@ impl DeltaStore {
         ))
     }
 
-    /// Folds the rows after the seq to which all tables are known to be folded.
+    /// Records the seqs up to which the tables of each stream are folded, and the seqs at which
+    /// tables were written.
+    async fn note_folded(
+        &self,
+        seqs: StreamSeqs,
+        written: Vec<(&'static str, u64)>,
+    ) -> Result<(), StoreError> {
+        for stream in FoldedTable::streams() {
+            let is_own = |name: &str| FoldedTable::of(stream).any(|table| table.name() == name);
+            let written = written.iter().filter(|(name, _)| is_own(name)).copied().collect();
+            self.writer
+                .send(Message::Folded { stream, seq: seqs.of(stream), written })
+                .await
+                .map_err(|_| StoreError::WriterGone)?;
+        }
+        Ok(())
+    }
+
+    /// Folds each stream. A stream that cannot be folded does not hold up the other.
     pub(super) async fn fold_tail(&self) -> Result<FoldReport, StoreError> {
+        let mut reports = Vec::new();
+        for stream in FoldedTable::streams() {
+            reports.push(self.fold_stream(stream).await);
+        }
+        let reports: Vec<FoldReport> = reports.into_iter().collect::<Result<_, _>>()?;
+        let seq = reports.iter().map(|report| report.seq).min().unwrap_or(0);
+        let mut whole = FoldReport { seq, ..FoldReport::default() };
+        for report in reports {
+            whole.tables.extend(report.tables);
+            whole.skipped.extend(report.skipped);
+        }
+        Ok(whole)
+    }
+
+    /// Folds the rows of a stream after the seq to which all its tables are known to be folded.
+    pub(super) async fn fold_stream(&self, stream: Stream) -> Result<FoldReport, StoreError> {
         let mut rebuilt = BTreeSet::new();
         let report = loop {
-            match self.fold_once().await {
+            match self.fold_once(stream).await {
                 // The journal contains the data of a broken file.
                 Err(StoreError::Damaged { path, what })
                     if let Some(table) = FoldedTable::at(&path) =>
@@ -146,7 +178,7 @@ impl DeltaStore {
             );
         }
         self.writer
-            .send(Message::Folded { seq, written })
+            .send(Message::Folded { stream, seq, written })
             .await
             .map_err(|_| StoreError::WriterGone)?;
         if seq == 0 {
@@ -163,14 +195,16 @@ impl DeltaStore {
         Ok(report)
     }
 
-    async fn fold_once(&self) -> Result<FoldReport, StoreError> {
+    async fn fold_once(&self, stream: Stream) -> Result<FoldReport, StoreError> {
         let head = self.head().await?;
+        let is_unreadable =
+            FoldedTable::of(stream).any(|table| head.unreadable.contains(&table.name()));
         // If no folded seq is known, or a table is missing or unreadable, check every table.
-        let is_known = head.folded > 0 && head.unreadable.is_empty();
-        let tail = if is_known { self.fold_after(&head).await? } else { None };
+        let is_known = head.folded.of(stream) > 0 && !is_unreadable;
+        let tail = if is_known { self.fold_after(&head, stream).await? } else { None };
         match tail {
             Some(report) => Ok(report),
-            None => self.fold_all().await,
+            None => self.fold_all(stream).await,
         }
     }
 
@@ -198,20 +232,26 @@ impl DeltaStore {
         TABLE_STATE.append(&self.root, &rows, self.clock.as_ref(), self.random.as_ref()).await
     }
 
-    /// Folds the rows after the known folded seq into the tables they concern; `None` if a table
-    /// must be rebuilt.
-    async fn fold_after(&self, head: &Head) -> Result<Option<FoldReport>, StoreError> {
-        let files = self.ask(|answer| Message::Files { answer }).await?;
+    /// Folds the rows of a stream after its known folded seq into the tables they concern; `None`
+    /// if a table must be rebuilt.
+    async fn fold_after(
+        &self,
+        head: &Head,
+        stream: Stream,
+    ) -> Result<Option<FoldReport>, StoreError> {
+        let known = head.folded.of(stream);
+        let files = self.ask(|answer| Message::Files { stream, answer }).await?;
         let mut rows: Vec<Row> =
-            self.changes(head.folded, Stream::Work, &Scope::All).await?.try_collect().await?;
+            self.changes(known, stream, &Scope::All).await?.try_collect().await?;
         rows.retain(|row| row.seq <= head.seq);
+        // Skips the sets that also have rows in the other stream, which a fold does not read.
         Links::of(&rows).check_unbroken()?;
         // Tables without changes since all tables were known to be folded need no check.
-        let concerned =
-            FoldedTable::all().filter(|table| rows.iter().any(|row| row.entity == table.entity()));
+        let concerned = FoldedTable::of(stream)
+            .filter(|table| rows.iter().any(|row| row.entity == table.entity()));
         let (changes_are_folded, turn) = watch::channel(false);
         let mut changes_are_folded = Some(changes_are_folded);
-        let folding = &self.folding(head, (head.folded, &files), &rows, turn);
+        let folding = &self.folding(head, (known, &files), &rows, turn);
         let folded: Vec<_> = concerned
             .map(|table| {
                 let is_folded = changes_are_folded.take_if(|_| table == FoldedTable::Changes);
@@ -232,15 +272,17 @@ impl DeltaStore {
         Ok(tables.map(|tables| FoldReport { seq: head.seq, tables, skipped: Vec::new() }))
     }
 
-    /// Folds every table, and rebuilds tables that are missing or have an outdated schema.
-    async fn fold_all(&self) -> Result<FoldReport, StoreError> {
+    /// Folds every table of a stream, and rebuilds tables that are missing or have an outdated
+    /// schema.
+    async fn fold_all(&self, stream: Stream) -> Result<FoldReport, StoreError> {
         let mut written: BTreeMap<&'static str, Folded> = BTreeMap::new();
         for _ in 0..MAX_ATTEMPTS {
             let head = self.head().await?;
             let files = self.files(&head).await?;
+            let known = files.folded.of(stream);
             let (mut lost, mut whole, mut seqs) = (Vec::new(), Vec::new(), BTreeMap::new());
             let mut skipped = Vec::new();
-            for table in FoldedTable::all() {
+            for table in FoldedTable::of(stream) {
                 match table.find(&self.root, Some(&files)).await? {
                     TableState::Missing => lost.push(RebuildTarget {
                         table,
@@ -275,19 +317,17 @@ impl DeltaStore {
                         });
                     }
                     TableState::Ready(_, seq) => {
-                        let known = seqs.entry(table.entity()).or_insert(u64::MAX);
-                        *known = seq.max(files.folded).min(*known);
+                        let from = seqs.entry(table.entity()).or_insert(u64::MAX);
+                        *from = seq.max(known).min(*from);
                         whole.push(table);
                     }
                 }
             }
             let mut report = FoldReport { seq: head.seq, tables: Vec::new(), skipped };
-            let rows = files
-                .rows_behind(&seqs, |row| row.seq <= head.seq && row.stream == Stream::Work)
-                .await?;
+            let rows = files.rows_behind(&seqs, |row| row.seq <= head.seq).await?;
             for table in whole {
                 let Some(folded) = self
-                    .folding(&head, (files.folded, &files), &rows, watch::channel(true).1)
+                    .folding(&head, (known, &files), &rows, watch::channel(true).1)
                     .fold(table)
                     .await?
                 else {
@@ -298,7 +338,8 @@ impl DeltaStore {
             if !lost.is_empty() {
                 report.tables.extend(self.rebuilding(&head, &files).run(&lost).await?);
             }
-            let is_done = report.tables.len() + report.skipped.len() == FoldedTable::all().count();
+            let is_done =
+                report.tables.len() + report.skipped.len() == FoldedTable::of(stream).count();
             for (name, folded) in &mut report.tables {
                 // Tables that an earlier attempt wrote are reported too.
                 *folded = match written.get(name) {

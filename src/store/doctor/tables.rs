@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
 use crate::store::location::catalog::features::WAY_OUT_OF_FOLDED;
 use crate::store::replay::{BucketReplay, Records, ReplayBounds};
-use crate::store::row::Row;
+use crate::store::row::{Row, Stream};
 use crate::store::tables::read::{Distrust, TableState, batches};
 use crate::store::tables::{BUCKET, BUCKETS, FoldedTable, TABLES};
 
@@ -157,13 +157,15 @@ pub async fn find(
     files: &Files,
 ) -> Result<Vec<TableCheck>, StoreError> {
     let (mut standing, mut missing) = (Vec::new(), Vec::new());
-    let known = files.folded;
-    let mut is_folded = known > 0;
+    let mut is_folded: BTreeSet<Stream> =
+        FoldedTable::streams().filter(|stream| files.folded.of(*stream) > 0).collect();
     for table in FoldedTable::all() {
         match table.find(root, Some(files)).await {
             Ok(TableState::Ready(found, seq)) => {
-                is_folded |= table != FoldedTable::Changes;
-                let seq = seq.max(known);
+                if table != FoldedTable::Changes {
+                    is_folded.insert(table.stream());
+                }
+                let seq = seq.max(files.folded.of(table.stream()));
                 standing.push(TableCheck {
                     table,
                     log: table.log(root),
@@ -182,13 +184,13 @@ pub async fn find(
             Ok(TableState::Broken(err, _)) => {
                 checkup.find(format!("{}/_delta_log", table.name()), message(&err), FOLD)
             }
-            Ok(TableState::Missing) => missing.push(table.name()),
+            Ok(TableState::Missing) => missing.push(table),
             Err(err) => checkup.unread(table.name(), err, REFOLD)?,
         }
     }
     // Before the first fold there are no tables.
-    for name in missing.into_iter().filter(|_| is_folded) {
-        checkup.find(name, "the table is missing", REFOLD);
+    for table in missing.into_iter().filter(|table| is_folded.contains(&table.stream())) {
+        checkup.find(table.name(), "the table is missing", REFOLD);
     }
     Ok(standing)
 }

@@ -28,7 +28,7 @@ mod tests {
     use crate::domain::patch::{Op, Source};
     use crate::domain::record::Entity;
     use crate::domain::time::Instant;
-    use crate::store::row::{Envelope, Row, Stream};
+    use crate::store::row::{Envelope, Row};
 
     fn named(days: &[Value]) -> Vec<String> {
         let mut values = UnreadableValues::default();
@@ -42,7 +42,6 @@ mod tests {
                 source: Source::Cli,
                 reason: None,
                 at: Instant::default(),
-                stream: Stream::Work,
             };
             let after = json!({"due_date": day, "title": "t"}).as_object().cloned().unwrap();
             let change = Change {

@@ -75,7 +75,7 @@ mod tests {
     use crate::domain::patch::{Op, Source};
     use crate::domain::record::{Entity, Fields};
     use crate::domain::time::Instant;
-    use crate::store::row::{Envelope, Stream};
+    use crate::store::row::Envelope;
 
     /// Returns sets of two rows each that continue a history from `chain`.
     fn history(seqs: std::ops::RangeInclusive<u64>, mut chain: Hash) -> Vec<Vec<Row>> {
@@ -90,7 +90,6 @@ mod tests {
                 source: Source::Cli,
                 reason: None,
                 at: Instant::default(),
-                stream: Stream::Work,
             };
             let change = Change {
                 project: None,
@@ -121,5 +120,17 @@ mod tests {
         let mut part = there[1].clone();
         part.remove(0);
         of(&[&here[0], &part, &there[2]]).unwrap();
+    }
+
+    #[test]
+    fn a_set_in_two_files_is_checked_if_both_are_taken() {
+        let (here, there) = (history(1..=3, [0; 32]), history(1..=3, [7; 32]));
+        let mixed = [&here[0], &here[1], &there[2]];
+        let part = |ordinal: usize| mixed.iter().map(move |set| &set[ordinal]);
+        let mut links = Links::of(part(1));
+        links.take(part(0));
+        assert!(links.check_unbroken().unwrap_err().to_string().contains("journal, seq 3"));
+        Links::of(part(0)).check_unbroken().unwrap();
+        Links::of(part(1)).check_unbroken().unwrap();
     }
 }

@@ -1,6 +1,8 @@
 //! One entry of the journal's Delta log: what a commit writes, and what is parsed from another
 //! writer's entry.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,10 +16,16 @@ use crate::store::error::StoreError;
 use crate::store::mark::Mark;
 pub use crate::store::mark::{CHAIN, TXN};
 use crate::store::row::{Row, Stream};
+use crate::store::stream_seqs::StreamSeqs;
 
-/// App id whose transaction version is the seq up to which every current table of stream `work` is
-/// folded.
-pub const FOLDED: &str = "fold-work";
+/// Returns the app id whose transaction version is the seq up to which every current table of a
+/// stream is folded.
+const fn folded_app(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Work => "fold-work",
+        Stream::Sync => "fold-sync",
+    }
+}
 
 /// App id prefix, followed by a table name, whose transaction version is the mark of the position
 /// at which that table was last written.
@@ -49,9 +57,10 @@ impl JournalFile {
 
     /// Returns whether the file may hold changes of an entity.
     pub fn may_hold(&self, entity: Entity) -> bool {
-        self.entities
-            .as_ref()
-            .is_none_or(|(low, high)| (low.as_str()..=high.as_str()).contains(&entity.as_str()))
+        let is_between = |(low, high): &(String, String)| {
+            (low.as_str()..=high.as_str()).contains(&entity.as_str())
+        };
+        self.stream == entity.stream() && self.entities.as_ref().is_none_or(is_between)
     }
 }
 
@@ -66,8 +75,9 @@ pub struct Entry {
     pub is_described: bool,
     pub added: Vec<JournalFile>,
     pub removed: Vec<String>,
-    /// Seq up to which the current tables are folded, as stated by the commit.
-    pub folded: Option<u64>,
+    /// Seq up to which the current tables of each stream are folded, as stated by the commit; 0 if
+    /// it states none.
+    pub folded: StreamSeqs,
     /// Seq at which each table was last written, as far as the commit states it.
     pub written: Vec<(String, u64)>,
     /// Mark of each of these positions, as stored in the commit.
@@ -127,15 +137,33 @@ pub fn txn(app: &str, seq: u64) -> Action {
     Action::txn(app, seq as i64)
 }
 
+/// Returns the seqs up to which transactions state that the tables of each stream are folded; 0 if
+/// they do not state it. Versions without records of the stream `sync` state only that of `work`.
+pub fn folded(txns: &BTreeMap<String, i64>) -> StreamSeqs {
+    let mut seqs = StreamSeqs::default();
+    for stream in Stream::ALL {
+        let stated = txns.get(folded_app(*stream)).and_then(|seq| u64::try_from(*seq).ok());
+        seqs.set(*stream, stated.unwrap_or(0));
+    }
+    seqs
+}
+
+/// Returns the transaction that [`folded()`] reads.
+pub fn folded_txn(stream: Stream, seq: u64) -> Action {
+    txn(folded_app(stream), seq)
+}
+
 /// Parses a transaction that states the seq at which a table was last written.
 pub fn written(app: &str, version: i64) -> Option<(String, u64)> {
-    let table = app.strip_prefix(FOLDED)?.strip_prefix('/')?;
+    let table = Stream::ALL
+        .iter()
+        .find_map(|stream| app.strip_prefix(folded_app(*stream))?.strip_prefix('/'))?;
     Some((table.to_owned(), u64::try_from(version).ok()?))
 }
 
 /// Returns the transaction that [`written()`] parses.
-pub fn written_txn(table: &str, seq: u64) -> Action {
-    txn(&format!("{FOLDED}/{table}"), seq)
+pub fn written_txn(stream: Stream, table: &str, seq: u64) -> Action {
+    txn(&format!("{}/{table}", folded_app(stream)), seq)
 }
 
 /// Parses a transaction with the mark of the position at which a table was last written; the mark
@@ -168,7 +196,7 @@ pub fn read(version: u64, bytes: &Bytes) -> Result<Entry, StoreError> {
         is_unclear: files.iter().any(Option::is_none),
         added: files.into_iter().flatten().collect(),
         removed: removed.into_iter().map(|remove| remove.path).collect(),
-        folded: txns.get(FOLDED).and_then(|seq| u64::try_from(*seq).ok()),
+        folded: folded(&txns),
         written: txns.iter().filter_map(|(app, version)| written(app, *version)).collect(),
         marks: txns.iter().filter_map(|(app, version)| mark(app, *version)).collect(),
     })

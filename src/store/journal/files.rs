@@ -17,17 +17,21 @@ use crate::store::delta_log::table_log::TableLog;
 use crate::store::erasure::{Erasures, unnamed};
 use crate::store::error::StoreError;
 use crate::store::mark::Mark;
-use crate::store::row::Row;
+use crate::store::row::{Row, Stream};
+use crate::store::stream_seqs::StreamSeqs;
 
 /// Error text for a log in which no row was committed by Lakeplan.
 const NOT_OURS: &str = "no row in it was committed by Lakeplan: another engine made this log, by a clone, an import or a conversion, or the entries that Lakeplan wrote are lost";
+
+/// Error text for a journal whose last set has lost its last row.
+const NO_LAST_ROW: &str = "it does not end with the last row of a set";
 
 /// State of the journal's files.
 #[derive(Clone)]
 pub struct Files {
     pub log: TableLog,
-    /// Seq up to which the current tables are folded, as stated by the journal.
-    pub folded: u64,
+    /// Seq up to which the current tables of each stream are folded, as stated by the journal.
+    pub folded: StreamSeqs,
     /// Seq at which each current table was last written, as far as the journal states it.
     pub written: BTreeMap<String, u64>,
     /// Marks of those positions, as stored in the log.
@@ -59,7 +63,7 @@ impl Files {
         let (live, by_id, by_end) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         Self {
             log: TableLog::new(root, "journal"),
-            folded: 0,
+            folded: StreamSeqs::default(),
             written: BTreeMap::new(),
             marks: BTreeMap::new(),
             known: Arc::default(),
@@ -160,8 +164,7 @@ impl Files {
     /// Lakeplan's: a lake has a first row from its first entry on, so this is not the log that
     /// Lakeplan wrote.
     pub async fn take(&mut self, table: Table) -> Result<u64, StoreError> {
-        self.folded =
-            table.txns.get(entry::FOLDED).and_then(|seq| u64::try_from(*seq).ok()).unwrap_or(0);
+        self.folded = entry::folded(&table.txns);
         self.written =
             table.txns.iter().filter_map(|(app, version)| entry::written(app, *version)).collect();
         self.marks =
@@ -236,7 +239,7 @@ impl Files {
 
     /// Applies the files that an entry added and removed.
     pub fn note(&mut self, entry: &Entry) {
-        self.folded = self.folded.max(entry.folded.unwrap_or(0));
+        self.folded = self.folded.max(entry.folded);
         self.written.extend(entry.written.iter().cloned());
         self.marks.extend(entry.marks.iter().cloned());
         let paths = entry.removed.iter().map(String::as_str);
@@ -300,9 +303,20 @@ impl Files {
         self.by_end.last().map_or(0, |(end, _)| *end)
     }
 
-    /// Returns the number of rows in the files that end after a seq.
-    pub fn count_after(&self, seq: u64) -> usize {
-        self.ending_after(seq).map(|file| file.rows).sum()
+    /// Returns the number of rows in the files of a stream that end after a seq.
+    pub fn count_after(&self, stream: Stream, seq: u64) -> usize {
+        let own = self.ending_after(seq).filter(|file| file.stream == stream);
+        own.map(|file| file.rows).sum()
+    }
+
+    /// Returns the files of the other stream with rows of the sets that these files, of one stream,
+    /// hold in part.
+    pub fn beside(&self, files: &[JournalFile]) -> impl Iterator<Item = &JournalFile> {
+        let stream = files.first().map(|file| file.stream);
+        let first = files.iter().map(|file| file.seq.0).min().unwrap_or(0);
+        let last = files.iter().map(|file| file.seq.1).max().unwrap_or(0);
+        self.ending_after(first.saturating_sub(1))
+            .filter(move |file| Some(file.stream) != stream && file.seq.0 <= last)
     }
 
     /// Checks that the files cover every seq.
@@ -409,18 +423,26 @@ impl Files {
 
     /// Reads the journal's last row.
     pub async fn read_last(&self) -> Result<Option<Row>, StoreError> {
-        let Some(file) = self.live().max_by_key(|file| file.seq) else { return Ok(None) };
-        let bytes = self.log.get_live(&file.path).await?;
-        let last = encoding::read_last(&self.name(file), file.stream, bytes, file.is_sorted())?;
+        let end = self.end();
+        let mut last: Option<(String, Row)> = None;
+        // The last set may have rows in the files of both streams.
+        for file in self.ending_after(end.saturating_sub(1)) {
+            let (name, bytes) = (self.name(file), self.log.get_live(&file.path).await?);
+            let Some(row) = encoding::read_last(&name, file.stream, bytes, file.is_sorted())?
+            else {
+                return Err(StoreError::damaged(name, NO_LAST_ROW));
+            };
+            if last.as_ref().is_none_or(|(_, last)| last.ordinal < row.ordinal) {
+                last = Some((name, row));
+            }
+        }
         match last {
-            Some(row) if row.seq == file.seq.1 && row.chain.is_some() => {
+            None => Ok(None),
+            Some((_, row)) if row.seq == end && row.chain.is_some() => {
                 row.chain.iter().for_each(|chain| self.note_mark(row.seq, chain));
                 Ok(Some(row))
             }
-            _ => Err(StoreError::damaged(
-                self.name(file),
-                "it does not end with the last row of a set",
-            )),
+            Some((name, _)) => Err(StoreError::damaged(name, NO_LAST_ROW)),
         }
     }
 

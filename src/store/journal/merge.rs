@@ -124,7 +124,7 @@ mod tests {
     use crate::domain::record::{Entity, Fields};
     use crate::domain::time::Instant;
     use crate::store::journal::entry;
-    use crate::store::row::{Envelope, Stream};
+    use crate::store::row::Envelope;
 
     /// Returns a set with `rows` rows.
     fn set(seq: u64, rows: usize) -> Vec<Row> {
@@ -137,7 +137,6 @@ mod tests {
             source: Source::Cli,
             reason: None,
             at: Instant::default(),
-            stream: Stream::Work,
         };
         let change = |number: usize| Change {
             project: None,

@@ -15,7 +15,7 @@ use crate::domain::record::Entity;
 use crate::store::delta_log::action::Action;
 use crate::store::error::StoreError;
 use crate::store::mark::{FoldPosition, FoldPositions, LakeMark, Mark};
-use crate::store::row::{Hash, Row};
+use crate::store::row::{Hash, Row, Stream};
 
 /// Maximum number of cached marks.
 const MAX_MARKS: usize = 4096;
@@ -97,9 +97,11 @@ impl Files {
         Ok(true)
     }
 
-    /// Returns the actions that record the fold positions that the journal does not state yet.
+    /// Returns the actions that record the fold positions of a stream's tables that the journal
+    /// does not state yet.
     pub fn news_of<'s>(
         &self,
+        stream: Stream,
         stands: impl Iterator<Item = (&'s String, &'s FoldPosition)>,
     ) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -107,7 +109,7 @@ impl Files {
             stands.filter(|(table, stand)| stand.seq > 0 && stand.seq >= self.written_at(table))
         {
             if stand.seq > self.written_at(table) {
-                actions.push(entry::written_txn(table, stand.seq));
+                actions.push(entry::written_txn(stream, table, stand.seq));
             }
             actions.extend(
                 stand

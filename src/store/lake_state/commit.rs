@@ -138,8 +138,8 @@ impl LakeState {
                 }
                 self.version += 1;
                 self.log_checked_at = now;
+                self.files.folded = self.files.folded.max(self.folded_to_record());
                 self.files.note_added(added);
-                self.files.folded = self.files.folded.max(self.folded);
                 self.files.note_stands(self.written.iter());
                 Ok(Attempt::Reported(results.outcomes()))
             }
@@ -227,10 +227,13 @@ impl LakeState {
             entry::txn(entry::TXN, self.ledger.seq),
             entry::chain_txn(self.mark()),
         ];
-        if self.folded > self.files.folded {
-            actions.push(entry::txn(entry::FOLDED, self.folded));
+        let folded = self.folded_to_record();
+        for stream in Stream::ALL {
+            if folded.of(*stream) > 0 {
+                actions.push(entry::folded_txn(*stream, folded.of(*stream)));
+            }
+            actions.extend(self.files.news_of(*stream, self.written_in(*stream)));
         }
-        actions.extend(self.files.news_of(self.written.iter()));
         for stream in Stream::ALL {
             let rows: Vec<&Row> = results.rows().filter(|row| row.stream == *stream).collect();
             if !rows.is_empty() {

@@ -57,7 +57,9 @@ impl LakeState {
             let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
             partitions.entry(folder.to_owned()).or_default().push(file);
         }
-        let small = |file: &JournalFile| file.rows < SMALL_ROWS && file.seq.1 <= self.folded;
+        let small = |file: &JournalFile| {
+            file.rows < SMALL_ROWS && file.seq.1 <= self.folded.of(file.stream)
+        };
         let mut runs = Vec::new();
         for files in partitions.values_mut() {
             files.sort_by_key(|file| file.seq);
@@ -112,7 +114,11 @@ impl Commit for Compaction<'_> {
             }
             rows.sort_by_key(|row| (row.seq, row.ordinal));
             // After the merge, the rows are no longer checked one file at a time.
-            Links::of(&rows).check_unbroken()?;
+            let mut links = Links::of(&rows);
+            for file in state.files.beside(run) {
+                links.take(&state.files.read_rows(file, 0).await?);
+            }
+            links.check_unbroken()?;
             let rows: Vec<&Row> = rows.iter().collect();
             // Each run needs its own name: the attempt's id names files with the rows of one day.
             let name = uuid_v7(at, state.random.as_ref());

@@ -17,6 +17,7 @@ use crate::store::journal::files::Files;
 use crate::store::journal::{entry, genesis, schema};
 use crate::store::mark::Mark;
 use crate::store::row::Row;
+use crate::store::stream_seqs::StreamSeqs;
 
 impl LakeState {
     /// Creates a lake in a place without one: entry 0 creates the table and holds its first row.
@@ -58,7 +59,7 @@ impl LakeState {
             ledger,
             version: 0,
             log_checked_at: now,
-            folded: 0,
+            folded: StreamSeqs::default(),
             written: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             tables: BTreeMap::new(),

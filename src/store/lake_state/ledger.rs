@@ -14,6 +14,7 @@ use crate::domain::id::{EntityId, PatchSetId, ProjectId};
 use crate::domain::patch::{Op, PatchSet, Source};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
+use crate::domain::sync_state::SyncState;
 use crate::domain::time::{Instant, rfc3339};
 use crate::domain::violation::{Rule, Violation};
 use crate::store::error::StoreError;
@@ -38,6 +39,8 @@ const REMEMBERED: usize = 200_000;
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub state: State,
+    /// Records of the stream `sync`; `None` until somebody asks for them.
+    pub sync: Option<SyncState>,
     pub seq: u64,
     pub at: Instant,
     pub chain: Hash,
@@ -98,6 +101,7 @@ impl Ledger {
     pub fn new(format: Format, root: impl Into<String>) -> Self {
         Self {
             state: State::default(),
+            sync: None,
             seq: 0,
             at: Instant::default(),
             chain: [0; 32],
@@ -168,6 +172,19 @@ impl Ledger {
             projects.iter().for_each(|project| self.state.evict(*project));
         }
         replayed
+    }
+
+    /// Loads the records of the stream `sync` from their tables and the journal's rows since.
+    pub fn load_sync(
+        &mut self,
+        records: impl IntoIterator<Item = AnyRecord>,
+        rows: &[Row],
+    ) -> Result<(), StoreError> {
+        let mut sync = SyncState::default();
+        records.into_iter().for_each(|record| sync.put(record));
+        rows.iter().try_for_each(|row| replay_sync(&self.format, &mut sync, row))?;
+        self.sync = Some(sync);
+        Ok(())
     }
 
     pub fn root(&self) -> &str {
@@ -270,7 +287,7 @@ impl Ledger {
             set.scope().all(|project| self.state.is_loaded(project)),
             "a project of the patch set is not loaded"
         );
-        let applied = match apply::apply(&mut self.state, set, at) {
+        let applied = match apply::apply_with(&mut self.state, self.sync.as_mut(), set, at) {
             Ok(applied) => applied,
             Err(Rejection::Refused(violations)) => return Proposal::Refused(violations),
             Err(Rejection::Conflicted(conflict)) => return Proposal::Conflicted(conflict),
@@ -284,7 +301,6 @@ impl Ledger {
             source: set.source,
             reason: set.reason.as_ref().map(|reason| reason.as_str()),
             at,
-            stream: Stream::Work,
         };
         let rows = Row::chain_set(&envelope, &applied.changes, self.chain, salt);
         let size: usize = rows
@@ -295,7 +311,7 @@ impl Ledger {
             })
             .sum();
         if size > PatchSet::MAX_BYTES {
-            applied.rollback.undo(&mut self.state);
+            applied.rollback.undo_with(&mut self.state, self.sync.as_mut());
             let message = format!(
                 "the set adds {} MiB to the journal; at most {} are allowed",
                 size >> 20,
@@ -320,7 +336,7 @@ impl Ledger {
     /// Removes the last accepted set.
     pub fn rollback(&mut self, accepted: Accepted) -> Vec<Row> {
         let Undo { rollback, seq, at, chain, id } = accepted.undo;
-        rollback.undo(&mut self.state);
+        rollback.undo_with(&mut self.state, self.sync.as_mut());
         (self.seq, self.at, self.chain) = (seq, at, chain);
         self.forget(id);
         if self.order.back() == Some(&id) {
@@ -347,6 +363,10 @@ impl Ledger {
     }
 
     fn replay_row(&mut self, row: &Row) -> Result<(), StoreError> {
+        if row.stream == Stream::Sync {
+            let Some(sync) = &mut self.sync else { return Ok(()) };
+            return replay_sync(&self.format, sync, row);
+        }
         let left = row.source_project();
         let slot =
             RecordKey { entity: row.entity, id: row.entity_id, project: left.or(row.project_id) };
@@ -436,6 +456,15 @@ pub fn repeat(id: PatchSetId, request_hash: Hash, earlier: CommittedSet) -> Opti
             .field("id")
             .hint("use a new id for the new content"),
     )
+}
+
+/// Applies a row of the stream `sync` to its record.
+fn replay_sync(format: &Format, sync: &mut SyncState, row: &Row) -> Result<(), StoreError> {
+    let before = sync.get(row.entity, row.entity_id).cloned();
+    if let Some(record) = format.replay(row, before)? {
+        sync.put(record);
+    }
+    Ok(())
 }
 
 /// Returns the keys of the projects and tasks that a set created or moved into another project.

@@ -1,7 +1,8 @@
 //! The lake in memory: what one writer knows of it, and how it changes it.
 //!
 //! - [`state`] holds the journal's files, the [`ledger`] at the head, and the [cached](cache)
-//!   projects. [`open`] builds it from the current tables and the rows behind them.
+//!   projects. [`open`] builds it from the current tables and the rows behind them. `sync` loads
+//!   the records of the stream `sync` when somebody needs them.
 //! - [`commit`] commits groups of patch sets, and [`follow`] applies the commits of others.
 //! - [`writer`] is the task that owns the state and serves commits and reads in turn. It also
 //!   [publishes](published) the state for reads that need not wait.
@@ -20,6 +21,7 @@ mod projects;
 pub mod published;
 mod revert_foreign_changes;
 mod state;
+mod sync;
 mod task_counts;
 pub mod writer;
 

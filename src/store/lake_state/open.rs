@@ -19,6 +19,7 @@ use crate::store::journal::files::Files;
 use crate::store::journal::verify::verify;
 use crate::store::mark::FoldPositions;
 use crate::store::scope::in_every_scope;
+use crate::store::stream_seqs::StreamSeqs;
 use crate::store::tables::{CurrentTable, FoldedTable, TABLES};
 
 /// Options for opening a journal.
@@ -75,7 +76,8 @@ impl LakeState {
         let CurrentTables { stands, records, unreadable } = found;
         let is_missing = stands.values().any(|stand| stand.seq == 0);
         // If a table is missing, nothing counts as folded: the next fold rebuilds the table.
-        let folded = if is_missing { 0 } else { files.folded };
+        let folded =
+            StreamSeqs { work: if is_missing { 0 } else { files.folded.work }, ..files.folded };
         let (open, projects) = (HashMap::new(), ProjectCache::new(most));
         let mut journal = Self {
             files,
@@ -109,7 +111,8 @@ impl LakeState {
     pub(super) fn folded_seqs(&self, stands: &FoldPositions) -> BTreeMap<Entity, u64> {
         let of = |table: &CurrentTable| {
             let seq = stands.get(table.name)?.seq;
-            Some((table.entity, if seq == 0 { 0 } else { seq.max(self.folded) }))
+            let known = self.folded.of(table.entity.stream());
+            Some((table.entity, if seq == 0 { 0 } else { seq.max(known) }))
         };
         TABLES.iter().filter_map(of).collect()
     }
@@ -128,12 +131,16 @@ impl LakeState {
             }
         }
         self.tables.extend(stands.into_iter().map(|(table, stand)| (table, stand.seq)));
-        // This includes a table found missing earlier, until a fold has created it.
-        let is_missing = self.tables.values().any(|seq| *seq == 0);
-        let of = |name: &str| self.tables.get(name).copied().unwrap_or(0).max(self.folded);
-        let together = FoldedTable::all()
-            .map(|table| self.files.folded_through(table.entity(), of(table.name())))
-            .min();
-        self.folded = if is_missing { 0 } else { together.unwrap_or(0).max(self.folded) };
+        for stream in FoldedTable::streams() {
+            let (known, seq_of) = (self.folded.of(stream), |name| self.tables.get(name).copied());
+            // This includes a table found missing earlier, until a fold has created it.
+            let is_missing = FoldedTable::of(stream).any(|table| seq_of(table.name()) == Some(0));
+            let through = |table: FoldedTable| {
+                let seq = seq_of(table.name()).unwrap_or(0).max(known);
+                self.files.folded_through(table.entity(), seq)
+            };
+            let together = FoldedTable::of(stream).map(through).min().unwrap_or(0);
+            self.folded.set(stream, if is_missing { 0 } else { together.max(known) });
+        }
     }
 }

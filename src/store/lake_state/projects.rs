@@ -20,6 +20,11 @@ use crate::store::scope::in_every_scope;
 use crate::store::tables::read::{self, KeyFilter, RecordLookup, TableState};
 use crate::store::tables::{FoldedTable, TABLES, definition};
 
+/// Returns whether an entity's records are loaded with their project.
+fn is_of_project(entity: Entity) -> bool {
+    entity.stream() == Stream::Work && !in_every_scope(entity)
+}
+
 impl LakeState {
     /// Loads the projects of a scope into the cache.
     pub async fn load(&mut self, scope: &Scope) -> Result<(), StoreError> {
@@ -40,6 +45,10 @@ impl LakeState {
     /// commit, every table is looked at: a table ahead of the journal proves that the journal has
     /// lost its end.
     pub(super) async fn load_all_for(&mut self, sets: &[PatchSet]) -> Result<(), StoreError> {
+        let mut patches = sets.iter().flat_map(|set| &set.patches);
+        if patches.any(|patch| patch.entity.stream() == Stream::Sync) {
+            self.load_sync().await?;
+        }
         let wanted: BTreeSet<ProjectId> = sets.iter().flat_map(PatchSet::scope).collect();
         self.load_projects(wanted.clone()).await?;
         if !self.is_surveyed() {
@@ -82,7 +91,7 @@ impl LakeState {
             return Ok(wanted);
         }
         let entities =
-            TABLES.iter().map(|table| table.entity).filter(|entity| !in_every_scope(*entity));
+            TABLES.iter().map(|table| table.entity).filter(|entity| is_of_project(*entity));
         let lookups: Vec<RecordLookup> = entities
             .flat_map(|entity| given.iter().map(move |id| RecordLookup::Id(entity, *id)))
             .collect();
@@ -106,7 +115,7 @@ impl LakeState {
                 return Ok(());
             }
             self.evict_lru(&wanted);
-            let own = TABLES.iter().filter(|table| !in_every_scope(table.entity));
+            let own = TABLES.iter().filter(|table| is_of_project(table.entity));
             let found = read_current_tables(
                 &self.root,
                 own,
@@ -204,7 +213,7 @@ impl LakeState {
         if tasks.is_empty() || state.stubs().next().is_none() {
             return Ok(projects);
         }
-        let mut after = self.folded;
+        let mut after = self.folded.work;
         let mut links: BTreeSet<Uuid> = BTreeSet::new();
         match read::links_to(&self.root, tasks.iter().map(|task| task.uuid()), &self.files).await {
             Ok(Some(found)) => {
@@ -241,7 +250,7 @@ impl LakeState {
         if away.is_empty() {
             return Ok(found);
         }
-        let mut after = self.folded;
+        let mut after = self.folded.work;
         for table in
             TABLES.iter().filter(|table| away.iter().any(|lookup| lookup.entity() == table.entity))
         {

@@ -17,6 +17,8 @@ use crate::store::journal::files::Files;
 use crate::store::journal::{JournalReader, Order};
 use crate::store::mark::{FoldPosition, LakeMark, Mark};
 use crate::store::row::Stream;
+use crate::store::stream_seqs::StreamSeqs;
+use crate::store::tables::FoldedTable;
 
 /// The lake as one writer knows it.
 pub struct LakeState {
@@ -26,8 +28,9 @@ pub struct LakeState {
     pub(super) version: u64,
     /// Time when the log's end was last seen to exist.
     pub(super) log_checked_at: Instant,
-    /// Seq up to which the current tables are known to be folded; the next commit records it.
-    pub(super) folded: u64,
+    /// Seq up to which the current tables of each stream are known to be folded; the next commit
+    /// records it.
+    pub(super) folded: StreamSeqs,
     /// Position at which each table was last written, as far as this process knows; the next commit
     /// records it.
     pub(super) written: BTreeMap<String, FoldPosition>,
@@ -77,14 +80,16 @@ impl LakeState {
         Mark::of(self.ledger.seq, &self.ledger.chain)
     }
 
-    /// Returns the journal's files without the rows that all tables already show.
-    pub fn files(&self) -> Files {
-        self.files.after(self.folded)
+    /// Returns the journal's files without the rows that all tables of a stream already show.
+    pub fn files(&self, stream: Stream) -> Files {
+        self.files.after(self.folded.of(stream))
     }
 
-    /// Returns the approximate number of rows that not all tables are known to show.
+    /// Returns the approximate number of rows that not all tables of their stream are known to
+    /// show.
     pub fn rows_waiting(&self) -> usize {
-        self.files.count_after(self.folded)
+        let waiting = |stream| self.files.count_after(stream, self.folded.of(stream));
+        FoldedTable::streams().map(waiting).sum()
     }
 
     /// Records tables that lost data; the next fold rebuilds them.
@@ -92,17 +97,42 @@ impl LakeState {
         self.unreadable.extend(tables);
     }
 
-    /// Records that every current table is folded up to `seq`, and the seqs at which tables were
-    /// written for that.
-    pub fn note_folded(&mut self, seq: u64, written: Vec<(&'static str, u64)>) {
-        self.folded = self.folded.max(seq);
+    /// Records that every current table of a stream is folded up to `seq`, and the seqs at which
+    /// tables were written for that.
+    pub fn note_folded(&mut self, stream: Stream, seq: u64, written: Vec<(&'static str, u64)>) {
+        self.folded.set(stream, seq.max(self.folded.of(stream)));
         for (table, seq) in &written {
             self.unreadable.remove(table);
             self.written.insert((*table).to_owned(), self.files.stand(*seq));
         }
-        for table in self.tables.values_mut() {
-            *table = seq.max(*table);
+        for table in FoldedTable::of(stream) {
+            if let Some(known) = self.tables.get_mut(table.name()) {
+                *known = seq.max(*known);
+            }
         }
+    }
+
+    /// Returns the seqs that the next commit records as folded. A position is recorded if rows of
+    /// its stream follow the recorded one; otherwise it would save nobody from reading anything.
+    pub(super) fn folded_to_record(&self) -> StreamSeqs {
+        let mut seqs = StreamSeqs::default();
+        for stream in FoldedTable::streams() {
+            let (known, recorded) = (self.folded.of(stream), self.files.folded.of(stream));
+            let is_news = || recorded == 0 || self.files.count_after(stream, recorded) > 0;
+            if known > recorded && is_news() {
+                seqs.set(stream, known);
+            }
+        }
+        seqs
+    }
+
+    /// Returns the positions at which the tables of a stream were last written.
+    pub(super) fn written_in(
+        &self,
+        stream: Stream,
+    ) -> impl Iterator<Item = (&String, &FoldPosition)> {
+        let is_own = move |table: &str| FoldedTable::of(stream).any(|one| one.name() == table);
+        self.written.iter().filter(move |(table, _)| is_own(table))
     }
 
     pub fn snapshot(&self) -> Snapshot {

@@ -35,7 +35,7 @@ impl LakeState {
         }
         let known = BTreeMap::from([(
             Entity::Task,
-            if stand.seq == 0 { 0 } else { stand.seq.max(self.folded) },
+            if stand.seq == 0 { 0 } else { stand.seq.max(self.folded.work) },
         )]);
         let rows = self.files.rows_behind(&known, |_| true).await?;
         let concerned: BTreeSet<ProjectId> =

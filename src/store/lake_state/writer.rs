@@ -15,7 +15,7 @@ use crate::domain::id::{ProjectId, TaskId};
 use crate::domain::patch::PatchSet;
 use crate::domain::task_counts::TaskCounts;
 use crate::store::error::StoreError;
-use crate::store::head::{Head, Snapshot};
+use crate::store::head::{Head, Snapshot, SyncSnapshot};
 use crate::store::journal::files::Files;
 use crate::store::journal::{JournalReader, Order};
 use crate::store::outcome::Outcome;
@@ -36,6 +36,9 @@ pub enum Message {
         scope: Scope,
         answer: oneshot::Sender<Result<(Snapshot, Head), StoreError>>,
     },
+    LookAtSync {
+        answer: oneshot::Sender<Result<SyncSnapshot, StoreError>>,
+    },
     Find {
         lookup: Vec<RecordLookup>,
         answer: oneshot::Sender<Result<Vec<Option<ProjectId>>, StoreError>>,
@@ -55,9 +58,11 @@ pub enum Message {
         answer: oneshot::Sender<Result<(), StoreError>>,
     },
     Files {
+        stream: Stream,
         answer: oneshot::Sender<Result<Files, StoreError>>,
     },
     Folded {
+        stream: Stream,
         seq: u64,
         written: Vec<(&'static str, u64)>,
     },
@@ -107,6 +112,11 @@ pub async fn run(
                 publisher.publish(&state, true);
                 reply(answer, looked);
             }
+            Message::LookAtSync { answer } => {
+                let looked = state.sync_snapshot().await;
+                publisher.publish(&state, false);
+                reply(answer, looked);
+            }
             Message::Find { lookup, answer } => {
                 let answered = find(&mut state, &lookup).await;
                 publisher.publish(&state, false);
@@ -132,13 +142,13 @@ pub async fn run(
                 publisher.publish(&state, false);
                 reply(answer, answered);
             }
-            Message::Files { answer } => {
-                let looked = state.refresh().await.map(|_| state.files());
+            Message::Files { stream, answer } => {
+                let looked = state.refresh().await.map(|_| state.files(stream));
                 publisher.publish(&state, false);
                 reply(answer, looked);
             }
-            Message::Folded { seq, written } => {
-                state.note_folded(seq, written);
+            Message::Folded { stream, seq, written } => {
+                state.note_folded(stream, seq, written);
                 publisher.publish(&state, false);
             }
             Message::Compact { answer } => {

@@ -92,8 +92,6 @@ impl<'f> BucketReplay<'f> {
         format: &'f Format,
         scan: JournalScan,
     ) -> Self {
-        let mut of = of;
-        of.retain(|file| file.stream == Stream::Work);
         Self { files, of, format, scan: Arc::new(scan), orphans: Mutex::default() }
     }
 
@@ -126,7 +124,9 @@ impl<'f> BucketReplay<'f> {
                 })
             })
         };
-        let mut rows = Merge::new(self.files, self.of.iter().cloned(), Some(wanted));
+        let streams: BTreeSet<Stream> = until.ends.keys().map(|entity| entity.stream()).collect();
+        let of = self.of.iter().filter(|file| streams.contains(&file.stream)).cloned();
+        let mut rows = Merge::new(self.files, of, Some(wanted));
         let (mut records, mut later) = (Records::new(), Records::new());
         while let Some(row) = rows.next().await {
             let mut row = row.map_err(|(_, err)| Stop::Unread(err))?;

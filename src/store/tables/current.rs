@@ -35,6 +35,12 @@ pub const TABLES: &[CurrentTable] = &[
         entity: Entity::TaskRequirement,
         doc: "Links between tasks and the requirements that they cover.",
     },
+    #[cfg(test)]
+    CurrentTable {
+        name: "sync_notes",
+        entity: Entity::Sync(crate::domain::record::SyncEntity::Note),
+        doc: "Notes of sync.",
+    },
 ];
 
 /// The table of field changes, which follows `tasks`.

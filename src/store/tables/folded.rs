@@ -14,6 +14,7 @@ use crate::store::delta_log::spec::{Column, TableSpec};
 use crate::store::delta_log::table_log::TableLog;
 use crate::store::error::StoreError;
 use crate::store::journal::files::Files;
+use crate::store::row::Stream;
 
 /// A table that is folded from the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,16 @@ impl FoldedTable {
     /// Returns every folded table; `field_changes` comes before the table that follows it.
     pub fn all() -> impl Iterator<Item = Self> {
         std::iter::once(Self::Changes).chain(TABLES.iter().map(Self::Current))
+    }
+
+    /// Returns the tables that are folded from a stream.
+    pub fn of(stream: Stream) -> impl Iterator<Item = Self> {
+        Self::all().filter(move |table| table.stream() == stream)
+    }
+
+    /// Returns the streams that have tables.
+    pub fn streams() -> impl Iterator<Item = Stream> {
+        Stream::ALL.iter().copied().filter(|stream| Self::of(*stream).next().is_some())
     }
 
     /// Returns the table of a path like `tasks/bucket=7/file.parquet`.
@@ -48,6 +59,11 @@ impl FoldedTable {
             Self::Changes => Entity::Task,
             Self::Current(table) => table.entity,
         }
+    }
+
+    /// Returns the stream whose rows the table is folded from.
+    pub fn stream(self) -> Stream {
+        self.entity().stream()
     }
 
     /// Returns whether a fold of the table states that `field_changes` is folded as far.

@@ -27,6 +27,7 @@ use lakeplan::store::event_tables::EventTable;
 use lakeplan::store::row::{Row, Stream};
 use lakeplan::store::{
     FoldReport, Format, Head, Outcome, RecordLookup, Scope, Snapshot, Store, StoreError,
+    SyncSnapshot,
 };
 use object_store::memory::InMemory;
 use rstest::rstest;
@@ -83,6 +84,9 @@ impl Store for InterleavedStore {
             snapshot.state.put(AnyRecord::Project(Arc::new(second)));
         }
         Ok(snapshot)
+    }
+    async fn sync_snapshot(&self) -> Result<SyncSnapshot, StoreError> {
+        self.inner.sync_snapshot().await
     }
     fn subscribe(&self) -> watch::Receiver<Head> {
         self.inner.subscribe()

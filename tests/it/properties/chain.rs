@@ -54,7 +54,6 @@ fn rows() -> impl Strategy<Value = (Hash, Vec<Change>, Vec<Row>)> {
                 source,
                 reason: reason.as_deref(),
                 at: noon(),
-                stream: Stream::Work,
             };
             let rows = Row::chain_set(&envelope, &changes, previous, || salt);
             (previous, changes, rows)

@@ -155,7 +155,7 @@ async fn a_long_lived_process_folds_in_the_background() {
     }
     let end = store.head().await.unwrap().seq;
     let folded = async {
-        while store.head().await.unwrap().folded < end {
+        while store.head().await.unwrap().folded.work < end {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
@@ -262,13 +262,13 @@ async fn many_pending_rows_trigger_an_early_fold() {
         make_project(store.as_ref()).await;
         store.keep_folded();
         let head = async || store.head().await.unwrap();
-        while head().await.folded < head().await.seq {
+        while head().await.folded.work < head().await.seq {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         let started = tokio::time::Instant::now();
         let tasks: Vec<Value> = (0..rows).map(|n| super::task(&n.to_string())[0].clone()).collect();
         let _ = committed(store.as_ref(), tasks.into()).await;
-        while head().await.folded < head().await.seq {
+        while head().await.folded.work < head().await.seq {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         store.shutdown().await;

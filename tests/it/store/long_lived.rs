@@ -174,5 +174,5 @@ async fn subscribers_see_own_and_foreign_commits() {
     store.shutdown().await;
     // The fold of the shutdown is the last change. Then the channel is closed.
     while heads.changed().await.is_ok() {}
-    assert_eq!(heads.borrow().folded, head.seq);
+    assert_eq!(heads.borrow().folded.work, head.seq);
 }
