@@ -432,7 +432,8 @@ impl Files {
             else {
                 return Err(StoreError::damaged(name, NO_LAST_ROW));
             };
-            if last.as_ref().is_none_or(|(_, last)| last.ordinal < row.ordinal) {
+            let place = (row.seq, row.ordinal);
+            if last.as_ref().is_none_or(|(_, last)| (last.seq, last.ordinal) < place) {
                 last = Some((name, row));
             }
         }

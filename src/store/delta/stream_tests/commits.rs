@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::store::delta_log::table_log::TableLog;
+use crate::store::journal::files::Files;
 
 /// Returns the partitions of the journal's files at a version, as delta-rs reads them.
 async fn partitions(lake: &Lake, version: u64) -> Vec<String> {
@@ -37,6 +38,13 @@ async fn a_set_with_rows_of_both_streams_is_two_files_in_one_version() {
         partitions(&lake, head.version).await,
         ["stream=sync", "stream=work", "stream=work"]
     );
+    let mut files = Files::new(lake.root());
+    files.load().await.unwrap();
+    for file in files.live().filter(|file| file.seq.1 == seq) {
+        // By name, the entity is between those of the other file.
+        assert_eq!(file.may_hold(NOTE), file.stream == Stream::Sync);
+        assert_eq!(file.may_hold(Entity::Task), file.stream == Stream::Work);
+    }
     drop(store);
 
     let store = lake.open(2).await;
