@@ -18,7 +18,8 @@ fn an_older_entry_states_the_position_of_work() {
     let mut written = entry.written;
     written.sort();
     let tables: Vec<&str> = FoldedTable::of(Stream::Work).map(FoldedTable::name).collect();
-    let mut expected: Vec<_> = tables.into_iter().map(|name| (name.to_owned(), 2)).collect();
+    let mut expected: Vec<(String, u64)> =
+        tables.into_iter().map(|name| (name.to_owned(), 2)).collect();
     expected.sort();
     assert_eq!(written, expected);
     assert_eq!(entry.marks.len(), expected.len());
