@@ -27,7 +27,7 @@ async fn a_volume_without_exclusive_create_is_refused_with_a_hint() {
     };
     let error_text = |err: StoreError| {
         let json = CliError::from(err).to_json();
-        ["message", "hint"].map(|part| json["error"][part].as_str().unwrap().to_owned())
+        ["message", "hint"].map(|part| json["error"][part].as_str().unwrap_or_default().to_owned())
     };
     let [message, hint] = error_text(made(at("file:///Volumes/main/plan/trial/lake/")).await);
     assert!(
