@@ -18,8 +18,8 @@ pub fn fields(entity: Entity) -> &'static [&'static str] {
     match entity {
         // Time zone and working hours are personal data too, and no plan of others depends on them.
         Entity::User => &["handle", "name", "email", "time_zone", "day_minutes", "metadata"],
-        Entity::Task => &["title", "description", "tags", "source", "metadata"],
-        Entity::Project => &["name", "description", "source", "metadata"],
+        Entity::Task => &["title", "description", "tags", "source", "metadata", "plan_base"],
+        Entity::Project => &["name", "description", "source", "metadata", "plan_base"],
         Entity::Lake
         | Entity::TaskLink
         | Entity::Requirement

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::any_record::{AnyRecord, RecordKey};
@@ -30,8 +31,15 @@ pub fn invert(changes: &[Change], state: &State) -> Vec<Patch> {
         let patch = Patch::new(Op::Update, change.entity, change.id, project);
         let carrier = carrier(change, &then);
         match change.op {
-            Op::Create if !carrier.iter().any(|id| made.contains(id)) => {
-                patches.push(Patch { op: Op::Delete, ..patch })
+            Op::Create => {
+                let is_carried = carrier.iter().any(|id| made.contains(id));
+                let project = change.project.map(EntityId::uuid);
+                if !project.is_some_and(|project| made.contains(&project)) {
+                    patches.extend(forget_plan(change, &patch));
+                }
+                if !is_carried {
+                    patches.push(Patch { op: Op::Delete, ..patch })
+                }
             }
             Op::Link if !carrier.iter().any(|id| made.contains(id)) => {
                 patches.push(Patch { op: Op::Unlink, ..patch })
@@ -103,12 +111,25 @@ fn carrier(change: &Change, state: &State) -> Vec<Uuid> {
     found
 }
 
+/// Clears what a plan remembers about a record that the undone set created. The next plan would
+/// otherwise take the record for one that a person deleted, and not create it again.
+fn forget_plan(change: &Change, patch: &Patch) -> Option<Patch> {
+    let fields = change.entity.fields().iter();
+    let planned = fields.filter(|field| field.access == Access::Planner).filter_map(|field| {
+        Some((field.name, change.after.get(field.name).filter(|value| !value.is_null())?))
+    });
+    let patch = planned.fold(patch.clone(), |patch, (name, value)| {
+        patch.with(name, Value::Null).expecting(name, value.clone())
+    });
+    (!patch.fields.is_empty()).then_some(patch)
+}
+
 fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
     for (name, was) in &change.before {
-        let authored = change.entity.field(name).is_some_and(|field| {
-            matches!(field.access, Access::Editable | Access::RequiredOnCreate)
+        let is_restorable = change.entity.field(name).is_some_and(|field| {
+            matches!(field.access, Access::Editable | Access::RequiredOnCreate | Access::Planner)
         });
-        if authored {
+        if is_restorable {
             patch.fields.insert(name.clone(), as_read(change.entity, change.id, name, was));
             let is =
                 change.after.get(name).map(|value| as_read(change.entity, change.id, name, value));
@@ -121,21 +142,13 @@ fn update_back(change: &Change, mut patch: Patch) -> Option<Patch> {
 /// Whether a task moved only because an ancestor did: it has a parent, and neither its parent nor
 /// its position changed.
 fn is_carried(change: &Change) -> bool {
-    let is_below = change
-        .after
-        .get("path")
-        .and_then(serde_json::Value::as_str)
-        .is_some_and(|path| path.contains('/'));
+    let is_below =
+        change.after.get("path").and_then(Value::as_str).is_some_and(|path| path.contains('/'));
     is_below && !change.before.contains_key("parent_id") && !change.before.contains_key("position")
 }
 
 /// Returns a stored value as a record holds it: absent if its field cannot hold it.
-pub(super) fn as_read(
-    entity: Entity,
-    id: Uuid,
-    field: &str,
-    value: &serde_json::Value,
-) -> serde_json::Value {
+pub(super) fn as_read(entity: Entity, id: Uuid, field: &str, value: &Value) -> Value {
     let mut record = AnyRecord::empty(entity, id);
     // The error reports the unreadable value, which the lake shows as absent.
     let _ = record.restore(field, value);
@@ -171,8 +184,7 @@ fn move_back(change: &Change, mut patch: Patch, state: &State) -> Option<Patch> 
         Some(was) => was.as_str().and_then(|id| id.parse().ok()),
         None => task.parent_id,
     };
-    let position =
-        change.before.get("position").and_then(serde_json::Value::as_i64).unwrap_or(task.position);
+    let position = change.before.get("position").and_then(Value::as_i64).unwrap_or(task.position);
     let Some(project) = state.project(project) else { return Some(patch) };
     // Also behind every sibling that has the old position.
     let highest = TaskId::of(Uuid::max());

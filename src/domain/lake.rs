@@ -4,6 +4,10 @@ use super::record::record;
 use super::time::Instant;
 use super::value::{Name, Zone};
 
+/// The first format in which records store the values of the last plan. Before, these values lay in
+/// the metadata of tasks and projects.
+pub const PLAN_BASE: u32 = 2;
+
 record! {
     /// Settings of the whole lake.
     Lake: Lake, LakeId {

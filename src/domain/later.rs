@@ -56,7 +56,9 @@ fn changed(record: &AnyRecord, fields: &Fields) -> Option<&'static str> {
     let is_moved = |name: &str| matches!(name, "parent_id" | "project_id");
     let fields_of = record.entity().fields().iter();
     let authored = fields_of.filter(|field| {
-        matches!(field.access, Access::Editable | Access::RequiredOnCreate) || is_moved(field.name)
+        let access = field.access;
+        matches!(access, Access::Editable | Access::RequiredOnCreate | Access::Planner)
+            || is_moved(field.name)
     });
     authored.map(|field| field.name).find(|name| {
         let then = fields.get(*name).cloned().unwrap_or_default();

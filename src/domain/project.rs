@@ -48,6 +48,9 @@ record! {
         source: Option<Name>, Editable;
         /// Free-form data about the project.
         metadata: Metadata, Editable;
+        /// The values that the last plan set, for the merge of the next one; absent if no plan stated
+        /// the project. Only plans write it.
+        plan_base: Option<Metadata>, Planner;
         /// The highest number of a task that moved to another project. With the numbers in use, it
         /// prevents the reuse of a number.
         left_number: u32, Managed;

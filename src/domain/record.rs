@@ -18,6 +18,15 @@ pub enum Access {
     SetOnCreate,
     /// The store, when it commits the change.
     Managed,
+    /// A plan. An undo of a plan restores the earlier value, and an erase clears it.
+    Planner,
+}
+
+impl Access {
+    /// Whether authors of patches write the field, at least when they create the record.
+    pub fn is_authored(self) -> bool {
+        matches!(self, Self::RequiredOnCreate | Self::Editable | Self::SetOnCreate)
+    }
 }
 
 /// Field of a record and column of its table.

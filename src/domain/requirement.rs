@@ -3,7 +3,7 @@
 
 use super::id::{ProjectId, RequirementId, TaskId};
 use super::record::record;
-use super::value::{LongText, Name};
+use super::value::{LongText, Metadata, Name};
 
 record! {
     /// A statement of a description that the work must fulfill.
@@ -20,6 +20,9 @@ record! {
         source_line: Option<u32>, Editable;
         /// Last line of the statement.
         source_end_line: Option<u32>, Editable;
+        /// The values that the last plan set, for the merge of the next one; absent if no plan stated
+        /// the requirement. Only plans write it.
+        plan_base: Option<Metadata>, Planner;
     }
 }
 

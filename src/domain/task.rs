@@ -106,6 +106,9 @@ record! {
         source_end_line: Option<u32>, Editable;
         /// Free-form data about the task.
         metadata: Metadata, Editable;
+        /// The values that the last plan set, for the merge of the next one; absent if no plan stated
+        /// the task. Only plans write it.
+        plan_base: Option<Metadata>, Planner;
     }
 }
 

@@ -42,7 +42,7 @@ pub fn patch_set() -> Value {
 
 fn patch(entity: Entity) -> Value {
     let words: Vec<&str> = ops(entity).iter().map(|op| op.as_str()).collect();
-    let authored = entity.fields().iter().filter(|field| field.access != Access::Managed);
+    let authored = entity.fields().iter().filter(|field| field.access.is_authored());
     let fields: Map<String, Value> =
         authored.map(|field| (field.name.to_owned(), property(field))).collect();
     let expect: Map<String, Value> =

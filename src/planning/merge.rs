@@ -144,7 +144,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::record::Access;
     use crate::domain::value::Kind;
 
     /// Fields that the remaining task keeps. From every other field, it takes the other task's value
@@ -164,7 +163,7 @@ mod tests {
     fn every_field_that_an_author_writes_is_joined_or_stays() {
         let kept = Task::empty(TaskId::of(Uuid::from_u128(1)));
         let mut gone = Task::empty(TaskId::of(Uuid::from_u128(2)));
-        let written = Task::FIELDS.iter().filter(|field| field.access != Access::Managed);
+        let written = Task::FIELDS.iter().filter(|field| field.access.is_authored());
         let names: Vec<&str> = written.clone().map(|field| field.name).collect();
         for field in written {
             let value = match field.kind {

@@ -38,11 +38,15 @@ impl Default for Options {
 /// - A request is planned once, even if writing the plan takes several attempts.
 #[async_trait]
 pub trait Planner: fmt::Debug + Send + Sync {
+    /// Name of the planner, which `agent_logs` shows.
+    fn name(&self) -> &str;
+
     /// Name of the planner's model, which `agent_logs` and errors show.
     fn model(&self) -> &str;
 
-    /// Whether the same text and options always give the same plan, at no cost. A re-plan then
-    /// plans the stored description again in order to learn what it stated.
+    /// Whether the same text and options always give the same plan, at no cost. The first re-plan of
+    /// a project that was last planned in format 1 then plans the stored description again, in order
+    /// to learn what it stated.
     fn is_repeatable(&self) -> bool;
 
     /// Plans a description. A text without work gives an empty plan, not an error.

@@ -84,7 +84,7 @@ fn share_of(whole: u32, count: u32, index: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{INHERITED, SHARED, share_of};
-    use crate::domain::record::{Access, Record};
+    use crate::domain::record::Record;
     use crate::domain::task::Task;
 
     /// Fields that say something about the whole task, or that a part has of its own.
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn every_field_that_an_author_writes_is_in_one_list() {
-        for field in Task::FIELDS.iter().filter(|field| field.access != Access::Managed) {
+        for field in Task::FIELDS.iter().filter(|field| field.access.is_authored()) {
             let lists = [INHERITED, SHARED, NOT_PASSED_ON];
             let found = lists.iter().filter(|list| list.contains(&field.name)).count();
             assert_eq!(found, 1, "{}", field.name);

@@ -12,7 +12,7 @@ use crate::domain::patch::Op;
 use crate::domain::state::State;
 use crate::domain::time::AsOf;
 use crate::store::row::{Row, Stream};
-use crate::store::{Scope, Snapshot, Store, StoreError};
+use crate::store::{Format, Scope, Snapshot, Store, StoreError};
 
 /// Reads the lake at an earlier point, by reverting every later change, newest first. Projects
 /// outside the scope are outlines.
@@ -109,7 +109,7 @@ fn take_out(state: &mut State, row: &Row) -> Result<(), StoreError> {
         path: format!("journal row {}.{}", row.seq, row.ordinal),
         what,
     };
-    let before = row.before_fields().map_err(|err| damaged(err.to_string()))?;
+    let before = Format::default().change(row)?.before;
     let slot = RecordKey { entity: row.entity, id: row.entity_id, project: row.project_id };
     if matches!(row.op, Op::Create | Op::Link) {
         state.remove(slot);

@@ -8,7 +8,6 @@ use futures::stream::BoxStream;
 use super::change::Committed;
 use super::{RequestContext, Service, ServiceError};
 use crate::domain::any_record::AnyRecord;
-use crate::domain::change::Change;
 use crate::domain::hint::Hint;
 use crate::domain::id::{PatchSetId, ProjectId};
 use crate::domain::invert::invert;
@@ -18,7 +17,7 @@ use crate::domain::state::State;
 use crate::domain::time::Instant;
 use crate::domain::value::Name;
 use crate::store::row::{Row, Stream};
-use crate::store::{RecordLookup, Scope, StoreError, in_every_scope};
+use crate::store::{Format, RecordLookup, Scope, StoreError, in_every_scope};
 
 /// A committed patch set.
 #[derive(Clone, Debug)]
@@ -146,7 +145,9 @@ impl Service {
             );
             state = self.state(&Scope::Projects(projects.clone())).await?;
         }
-        let changes = chosen.rows.iter().map(change).collect::<Result<Vec<_>, _>>()?;
+        let format = Format::default();
+        let changes =
+            chosen.rows.iter().map(|row| format.change(row)).collect::<Result<Vec<_>, _>>()?;
         if let Some(later) = later::find(&changes, &state) {
             let name =
                 |entity, id| super::resolve::name_of(&state, entity, id, state.home(entity, id));
@@ -202,22 +203,6 @@ impl Service {
         }
         Ok(None)
     }
-}
-
-/// Returns the change that a row records.
-pub(super) fn change(row: &Row) -> Result<Change, StoreError> {
-    let damaged = |err: serde_json::Error| StoreError::Damaged {
-        path: format!("journal row {}.{}", row.seq, row.ordinal),
-        what: err.to_string(),
-    };
-    Ok(Change {
-        entity: row.entity,
-        id: row.entity_id,
-        project: row.project_id,
-        op: row.op,
-        before: row.before_fields().map_err(damaged)?,
-        after: row.after_fields().map_err(damaged)?,
-    })
 }
 
 /// Name for people of the record that a row changed.

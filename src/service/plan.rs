@@ -17,7 +17,7 @@ use crate::domain::violation::Violation;
 use crate::planning::plan::{NodeKind, Plan};
 use crate::planning::planner::Options;
 use crate::planning::replan::report::Report;
-use crate::planning::replan::{Description, replan};
+use crate::planning::replan::{Description, needs_previous, replan};
 use crate::planning::valid_plan::ValidPlan;
 use crate::runtime::uuid_v7;
 use crate::store::Scope;
@@ -112,8 +112,9 @@ impl Service {
         self.preview_plan(request, &lake, plan, context).await
     }
 
-    /// Plans the stored description again. `None` if its plan is invalid: an earlier version may have
-    /// accepted it, and it must not keep a new text from being planned.
+    /// Plans the stored description of a project that was last planned in format 1. `None` if its
+    /// plan is invalid: an earlier version may have accepted it, and it must not keep a new text from
+    /// being planned.
     async fn planned_before(
         &self,
         lake: &State,
@@ -172,7 +173,8 @@ impl Service {
             message: invalid.to_string(),
             hint: None,
         })?;
-        let previous = match kept.and_then(|project| project.description.as_ref()) {
+        let previous = kept.filter(|project| needs_previous(project));
+        let previous = match previous.and_then(|project| project.description.as_ref()) {
             Some(text) if self.planner.is_repeatable() => {
                 self.planned_before(lake, text.as_str()).await?
             }
@@ -256,7 +258,7 @@ impl Service {
             .and_then(ProjectState::project)
             .and_then(|project| project.source.clone());
         let row = json!({
-            "run_id": uuid_v7(now, self.random.as_ref()).to_string(), "at": rfc3339(now), "agent": "planner", "model": self.planner.model(),
+            "run_id": uuid_v7(now, self.random.as_ref()).to_string(), "at": rfc3339(now), "agent": self.planner.name(), "model": self.planner.model(),
             "actor": preview.set.actor.as_str(), "source": source.map(|source| source.to_string()), "project_id": preview.project.to_string(),
             "patch_set_id": done.map(|done| done.id.to_string()), "seq": done.map(|done| done.seq),
             "duration_ms": (now - begun).num_milliseconds(), "phases": of_kind(NodeKind::Phase), "tasks": of_kind(NodeKind::Task),

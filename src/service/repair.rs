@@ -119,7 +119,7 @@ fn repair(state: &State, value: UnreadableValue) -> Repair {
         super::resolve::name_of(state, value.entity, value.id, state.home(value.entity, value.id));
     let access = value.entity.field(&value.field).map(|field| field.access);
     let obstacle = match access {
-        Some(Access::Editable) => None,
+        Some(Access::Editable | Access::Planner) => None,
         // A managed or required field keeps its value until it gets another one.
         _ => Some("the field cannot be cleared".to_owned()),
     };

@@ -5,9 +5,12 @@
 //! respect to every writer. Each row carries the version of its payload; pure functions upgrade an
 //! older payload, one per step.
 
+mod plan_in_metadata;
+
 use super::error::StoreError;
 use super::row::Row;
 use crate::domain::any_record::AnyRecord;
+use crate::domain::change::Change;
 use crate::domain::lake::Lake;
 use crate::domain::patch::Op;
 use crate::domain::record::{Entity, Fields};
@@ -27,7 +30,7 @@ pub struct Format {
 impl Default for Format {
     /// Returns the format of this binary.
     fn default() -> Self {
-        Self::with(Vec::new())
+        Self::with(vec![plan_in_metadata::upcast])
     }
 }
 
@@ -35,6 +38,12 @@ impl Format {
     /// Returns a format that follows version 1 by these steps.
     pub fn with(upcasts: Vec<Upcast>) -> Self {
         Self { current: upcasts.len() as u32 + 1, upcasts }
+    }
+
+    /// Returns the format after this one, with the step to it.
+    pub fn followed_by(mut self, upcast: Upcast) -> Self {
+        self.upcasts.push(upcast);
+        Self::with(self.upcasts)
     }
 
     pub fn current(&self) -> u32 {
@@ -107,10 +116,38 @@ impl Format {
         if row.op == Op::Erase {
             return Ok(Fields::new());
         }
-        let after = row.after_fields().map_err(|err| {
-            StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), err.to_string())
-        })?;
-        Ok(self.read(row.v, row.entity, after))
+        Ok(self.read(row.v, row.entity, row.after_fields().map_err(|err| not_json(row, &err))?))
+    }
+
+    /// Returns the change that a journal row records.
+    pub fn change(&self, row: &Row) -> Result<Change, StoreError> {
+        let (old, new) = (
+            row.before_fields().map_err(|err| not_json(row, &err))?,
+            row.after_fields().map_err(|err| not_json(row, &err))?,
+        );
+        let (mut before, mut after) =
+            (self.read(row.v, row.entity, old.clone()), self.read(row.v, row.entity, new.clone()));
+        if row.v < self.current && row.op == Op::Update {
+            // A step may divide a field of which the change touched only one part.
+            let is_untouched = |field: &String| {
+                let was_equal = old.contains_key(field) && old.get(field) == new.get(field);
+                !was_equal && before.get(field) == after.get(field)
+            };
+            let untouched: Vec<String> =
+                before.keys().filter(|field| is_untouched(field)).cloned().collect();
+            for field in untouched {
+                before.remove(&field);
+                after.remove(&field);
+            }
+        }
+        Ok(Change {
+            entity: row.entity,
+            id: row.entity_id,
+            project: row.project_id,
+            op: row.op,
+            before,
+            after,
+        })
     }
 
     /// Upgrades the fields of a payload of version `v` to the current version.
@@ -133,4 +170,8 @@ impl Format {
         }
         Err(StoreError::NewerFormat { root: root.to_owned(), verb, needed, known: self.current })
     }
+}
+
+fn not_json(row: &Row, err: &serde_json::Error) -> StoreError {
+    StoreError::damaged(format!("journal row {}.{}", row.seq, row.ordinal), err.to_string())
 }

@@ -1,5 +1,6 @@
 //! Planning a description, and planning it again.
 
+mod changing_answers;
 pub mod concurrent;
 mod descriptions;
 mod effort;
@@ -85,9 +86,20 @@ impl PlanFixture {
     }
 
     pub fn undo(&self) {
-        self.runtime
-            .block_on(self.service.undo(None, &author(&self.service)))
-            .unwrap_or_else(|err| panic!("{err}: {err:?}"));
+        self.try_undo(None).unwrap_or_else(|err| panic!("{err}: {err:?}"));
+    }
+
+    pub fn undo_seq(&self, seq: u64) {
+        self.try_undo(Some(seq)).unwrap_or_else(|err| panic!("{err}: {err:?}"));
+    }
+
+    fn try_undo(&self, seq: Option<u64>) -> Result<(), ServiceError> {
+        self.runtime.block_on(self.service.undo(seq, &author(&self.service))).map(|_| ())
+    }
+
+    /// Returns the last seq.
+    pub fn seq(&self) -> u64 {
+        self.runtime.block_on(self.service.store.head()).unwrap().seq
     }
 
     pub fn state(&self) -> State {

@@ -8,7 +8,7 @@ use super::{Applier, ApplyResult, Failed};
 use crate::domain::any_record::AnyRecord;
 use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, UserId};
-use crate::domain::patch::Patch;
+use crate::domain::patch::{Patch, Source};
 use crate::domain::project::Project;
 use crate::domain::record::{Access, Field};
 use crate::domain::task::TaskStatus;
@@ -45,12 +45,14 @@ impl Applier<'_> {
                 Access::Editable | Access::RequiredOnCreate => true,
                 Access::SetOnCreate => creating,
                 Access::Managed => false,
+                Access::Planner => self.may_write_plan_base(value),
             };
             if !allowed {
                 let message = match field.access {
                     Access::SetOnCreate => {
                         "is set when the entity is created and cannot be changed"
                     }
+                    Access::Planner => "is set by plans only",
                     _ => "is set by Lakeplan only",
                 };
                 self.refuse(Violation::new(self.patch, Rule::FieldNotYours, message).field(place));
@@ -71,6 +73,16 @@ impl Applier<'_> {
             }
         }
         if self.violations.len() > known { Err(Failed) } else { Ok(()) }
+    }
+
+    /// Whether this set may write a value that a plan remembers. An undo gives back what a plan
+    /// wrote, and an erase clears it.
+    fn may_write_plan_base(&self, value: &Value) -> bool {
+        match self.set.source {
+            Source::Plan | Source::Undo => true,
+            Source::Maintenance => value.is_null(),
+            _ => false,
+        }
     }
 
     /// Checks the rules between fields and towards other records, on the record as it would be
@@ -299,11 +311,7 @@ fn nearest(name: &str, fields: &'static [Field]) -> Option<&'static str> {
             || name.starts_with(field.name)
             || distance(name, field.name) <= 2
     };
-    fields
-        .iter()
-        .filter(|field| field.access != Access::Managed)
-        .find(close)
-        .map(|field| field.name)
+    fields.iter().filter(|field| field.access.is_authored()).find(close).map(|field| field.name)
 }
 
 /// Edit distance between two words (insert, delete, replace a character).

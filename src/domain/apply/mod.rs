@@ -14,6 +14,7 @@
 //!   deleted.
 //! - Links from other projects to a deleted task are deleted and restored with it.
 //! - A later patch of a set finds a record at the location to which an earlier one moved it.
+//! - The first set that a binary of an earlier format would misread raises the lake's format.
 //! - Every patch makes at least one change or is refused. An update to the current values and a
 //!   move to the current place make a change without fields. Parts that an op does not use (fields,
 //!   place, expect) are refused.
@@ -26,6 +27,7 @@
 mod create;
 mod erase;
 mod fields;
+mod format;
 mod graph;
 mod link;
 pub mod patch_preview;
@@ -161,6 +163,7 @@ pub fn apply_with(
             break;
         }
     }
+    applier.raise_format();
     applier.check_graphs();
     let Applier { changes, rollback, violations, conflict, state, sync, .. } = applier;
     let rejection = match (violations.is_empty(), conflict) {

@@ -42,7 +42,8 @@ impl FieldValue for Tags {
     }
 }
 
-/// Free-form data that Lakeplan stores and never interprets: a JSON object of at most 64 KiB.
+/// A JSON object of at most 64 KiB: free-form data, which Lakeplan stores and never interprets, or
+/// the values that a plan set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata(pub serde_json::Map<String, Value>);
 

@@ -13,6 +13,10 @@ pub struct OutlinePlanner;
 
 #[async_trait]
 impl Planner for OutlinePlanner {
+    fn name(&self) -> &str {
+        "outline"
+    }
+
     fn model(&self) -> &str {
         "outline"
     }

@@ -1,49 +1,63 @@
-//! Where the merge base is stored: the key `plan` in the metadata of tasks and of the project. What
-//! the last description stated is not stored; it comes from the plan of that description.
+//! Where the merge base is stored: the field `plan_base` of the project, its tasks and its
+//! requirements. Together they tell a re-plan all that the last plan stated, so that the last
+//! description is not planned again.
 //!
-//! Only this file knows the place and the form of the stored values.
-
-use std::collections::BTreeMap;
+//! Only this file knows the form of the stored values.
 
 use serde_json::{Map, Value, json};
 
-use super::merge_base::{GROUPS, MergeBase, TaskBase, normal};
+use super::format_1;
+use super::merge_base::{GROUPS, MergeBase, RequirementBase, TaskBase};
 use crate::domain::project::Project;
 use crate::domain::record::Fields;
+use crate::domain::requirement::Requirement;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Task;
-use crate::domain::value::{FieldValue, Metadata};
-use crate::planning::plan::{Plan, Progress, fitting_title};
+use crate::domain::value::FieldValue;
+use crate::planning::plan::{Plan, Progress};
 
 /// Maximum number of remembered links per task; any further link counts as a person's.
 const MAX_REMEMBERED: usize = 500;
-const FIELD: &str = "metadata";
-const KEY: &str = "plan";
+pub(super) const FIELD: &str = "plan_base";
+/// Key of the project's base that shows that every record of the project has its base.
+const COMPLETE: &str = "complete";
 
-/// Reads the merge base of a project. `previous` is the plan of its stored description.
+/// Reads the merge base of a project. `previous` is the plan of its stored description, which
+/// matters only if [`needs_previous`].
 pub(super) fn read(project: Option<&ProjectState>, previous: Option<&Plan>) -> MergeBase {
-    let tasks = project.into_iter().flat_map(ProjectState::tasks);
-    let mut rows: BTreeMap<(String, Option<u32>), usize> = BTreeMap::new();
-    for node in previous.into_iter().flat_map(|plan| &plan.nodes) {
-        let line = node.line().and_then(|line| u32::try_from(line).ok());
-        *rows.entry((normal(&fitting_title(&node.title)), line)).or_default() += 1;
+    let Some(project) = project else {
+        return MergeBase { is_complete: true, ..MergeBase::default() };
+    };
+    let tasks = project.tasks().filter_map(|task| Some((task.id, read_task(task)?)));
+    let requirements = project
+        .requirements()
+        .filter_map(|requirement| Some((requirement.id, read_requirement(requirement)?)));
+    let record = project.project();
+    let mut base = MergeBase {
+        title: record.and_then(|record| read_title(record)),
+        tasks: tasks.collect(),
+        requirements: requirements.collect(),
+        is_complete: record.is_none_or(|record| !needs_previous(record)),
+    };
+    if !base.is_complete {
+        format_1::complete(&mut base, project, previous);
     }
-    let requirements = previous.into_iter().flat_map(|plan| &plan.requirements);
-    MergeBase {
-        title: project.and_then(ProjectState::project).and_then(|project| read_title(project)),
-        tasks: tasks.filter_map(|task| Some((task.id, read_task(task)?))).collect(),
-        rows,
-        requirements: requirements.map(|known| normal(&known.text)).collect(),
-    }
+    base
+}
+
+/// Whether the records of a project lack a part of the merge base, because the project was last
+/// planned in format 1. A re-plan then also needs the plan of the stored description.
+pub fn needs_previous(project: &Project) -> bool {
+    project.plan_base.as_ref().is_none_or(|base| !base.0.contains_key(COMPLETE))
 }
 
 fn read_title(project: &Project) -> Option<String> {
-    Some(project.metadata.0.get(KEY)?.get("title")?.as_str()?.to_owned())
+    Some(project.plan_base.as_ref()?.0.get("title")?.as_str()?.to_owned())
 }
 
 /// Reads the base of a task; `None` if the task was never planned.
 fn read_task(task: &Task) -> Option<TaskBase> {
-    let plan = task.metadata.0.get(KEY)?.as_object()?;
+    let plan = &task.plan_base.as_ref()?.0;
     let ids = |name: &str| {
         plan.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     };
@@ -65,9 +79,14 @@ fn read_task(task: &Task) -> Option<TaskBase> {
     })
 }
 
-/// Adds the base of a task to the fields that a patch sets; `task` is absent if it is new. Adds the
-/// previous base if the new one does not fit.
-pub(super) fn write_task(base: &TaskBase, task: Option<&Task>, fields: &mut Fields) {
+fn read_requirement(requirement: &Requirement) -> Option<RequirementBase> {
+    let plan = &requirement.plan_base.as_ref()?.0;
+    let digest = plan.get("text")?.as_str()?.to_owned();
+    Some(RequirementBase { digest, gone: plan.contains_key("gone") })
+}
+
+/// Adds the base of a task to the fields that a patch sets.
+pub(super) fn write_task(base: &TaskBase, fields: &mut Fields) {
     let mut plan: Map<String, Value> = base
         .fields
         .iter()
@@ -97,27 +116,53 @@ pub(super) fn write_task(base: &TaskBase, task: Option<&Task>, fields: &mut Fiel
             plan.insert(name.to_owned(), Value::Array(ids));
         }
     }
-    let old = task.map(|task| task.metadata.clone()).unwrap_or_default();
-    let mut new = old.clone();
-    new.0.insert(KEY.to_owned(), Value::Object(plan));
-    let fitting = if Metadata::read(&new.json()).is_ok() { new } else { old };
-    fields.insert(FIELD.to_owned(), fitting.json());
+    fields.insert(FIELD.to_owned(), Value::Object(plan));
 }
 
-/// Adds the planned name of a project to the fields that a patch sets; `project` is absent if it is
-/// new.
-pub(super) fn write_title(title: &str, project: Option<&Project>, fields: &mut Fields) {
-    let mut metadata = project.map(|project| project.metadata.clone()).unwrap_or_default();
-    metadata.0.insert(KEY.to_owned(), json!({ "title": title }));
-    fields.insert(FIELD.to_owned(), metadata.json());
+/// Adds the base of a requirement to the fields that a patch sets.
+pub(super) fn write_requirement(base: &RequirementBase, fields: &mut Fields) {
+    let mut plan = Map::from_iter([("text".to_owned(), Value::from(base.digest.as_str()))]);
+    if base.gone {
+        plan.insert("gone".to_owned(), Value::Bool(true));
+    }
+    fields.insert(FIELD.to_owned(), Value::Object(plan));
 }
 
-/// Whether a field stores the base and a person's data side by side. `holds_more` distinguishes them.
-pub(super) fn is_shared(field: &str) -> bool {
-    field == FIELD
+/// Adds the base of a project, its planned name, to the fields that a patch sets. The same set
+/// writes the base of every other record of the project.
+pub(super) fn write_project(title: &str, fields: &mut Fields) {
+    fields.insert(FIELD.to_owned(), json!({ "title": title, COMPLETE: true }));
 }
 
-/// Whether the field with the base of a task also holds data of a person.
-pub(super) fn holds_more(task: &Task) -> bool {
-    task.metadata.0.len() > 1
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{EntityId, TaskId};
+    use crate::domain::record::Record;
+    use crate::domain::value::Metadata;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_base_is_read_as_it_was_written_and_fits_its_field() {
+        let id = |number: u128| TaskId::of(Uuid::from_u128(number));
+        let fields = GROUPS.iter().copied().flatten();
+        let base = TaskBase {
+            fields: fields
+                .map(|name| ((*name).to_owned(), Value::from("\u{1F600}".repeat(500))))
+                .collect(),
+            standing: Progress::Started,
+            parent: Some(id(1)),
+            after: (0..500).map(id).collect(),
+            answers: (0..500).map(|number| EntityId::of(Uuid::from_u128(number))).collect(),
+            gone: true,
+            cancelled: true,
+        };
+        let mut written = Fields::new();
+        write_task(&base, &mut written);
+        let mut task = Task::empty(id(9));
+        task.set(FIELD, &written[FIELD]).unwrap();
+        assert_eq!(read_task(&task), Some(base));
+        assert_eq!(read_task(&Task::empty(id(9))), None);
+        assert!(Metadata::read(&written[FIELD]).is_ok());
+    }
 }

@@ -1,7 +1,7 @@
 //! Values in the current and the previous plan. The previous values are the base of the three-way
 //! merge.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -31,10 +31,10 @@ pub(super) struct MergeBase {
     pub title: Option<String>,
     /// Planned tasks, including deleted ones.
     pub tasks: BTreeMap<TaskId, TaskBase>,
-    /// Number of rows with a normalized title on a line.
-    pub rows: BTreeMap<(String, Option<u32>), usize>,
-    /// Normalized texts of the requirements.
-    pub requirements: BTreeSet<String>,
+    /// Planned requirements, including deleted ones.
+    pub requirements: BTreeMap<RequirementId, RequirementBase>,
+    /// Whether the records of the project store all of it.
+    pub is_complete: bool,
 }
 
 /// The plan's previous values of a task.
@@ -48,10 +48,20 @@ pub(super) struct TaskBase {
     pub after: Vec<TaskId>,
     /// Planned covered requirements.
     pub answers: Vec<RequirementId>,
-    /// Whether the task is no longer in the description.
+    /// Whether the task is no longer in the description. A deleted task that still is in it was
+    /// deleted by a person.
     pub gone: bool,
     /// Whether the plan cancelled the task because the description did.
     pub cancelled: bool,
+}
+
+/// The plan's previous value of a requirement.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RequirementBase {
+    /// Digest of the normalized text.
+    pub digest: String,
+    /// Whether the requirement is no longer in the description.
+    pub gone: bool,
 }
 
 /// Returns the fields that a row states; an unstated field is null.
@@ -104,11 +114,25 @@ fn capped(range: Estimate) -> Estimate {
 /// Returns a field's value as stored in the base.
 fn remembered(name: &str, value: &Value) -> Value {
     match (name, value) {
-        ("description", Value::String(text)) => {
-            let digest = Sha256::digest(text);
-            Value::from(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>())
-        }
+        ("description", Value::String(text)) => Value::from(digest(text)),
         _ => value.clone(),
+    }
+}
+
+/// Returns the digest that stands for a long text.
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl RequirementBase {
+    /// Returns the base of a requirement that the plan states with this text.
+    pub(super) fn of(text: &str) -> Self {
+        Self { digest: digest(&normal(text)), gone: false }
+    }
+
+    /// Whether the description states the requirement with this text.
+    pub(super) fn states(&self, text: &str) -> bool {
+        !self.gone && self.digest == digest(&normal(text))
     }
 }
 

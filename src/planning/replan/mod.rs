@@ -32,12 +32,14 @@ mod base_storage;
 mod context;
 mod desired;
 mod diff;
+mod format_1;
 mod matching;
 mod merge_base;
 mod patches;
 pub mod report;
 mod task_fields;
 
+pub use base_storage::needs_previous;
 pub use context::Description;
 
 use context::Context;
@@ -57,8 +59,8 @@ pub struct Replan {
 }
 
 /// Plans the changes that bring `project` (a new project if `None`) in line with the description.
-/// `previous` is the plan of the project's current description, extracted again; `None` if it
-/// cannot be. Ids are derived from `set`.
+/// `previous` is the plan of the project's current description, extracted again, for a project that
+/// [`needs_previous`]; `None` if there is none. Ids are derived from `set`.
 pub fn replan(
     state: &State,
     project: Option<&ProjectState>,
@@ -70,7 +72,11 @@ pub fn replan(
     let context = Context::new(state, project, input, set);
     let matched = matching::matched(&context, &base);
     let desired = desired::desired(&context, &matched);
-    let diff = diff::diff(&context, &base, &matched, &desired);
+    let mut diff = diff::diff(&context, &base, &matched, &desired);
+    if !base.is_complete && diff.changes.iter().all(|made| made.sets_only(base_storage::FIELD)) {
+        // Nothing changes, so the missing part of the base is stored by a later plan.
+        diff.changes.clear();
+    }
     let patches = patches::patches(&diff.changes, context.id);
     Replan { project: context.id, patches, report: diff.report }
 }

@@ -32,7 +32,7 @@ fn patch(change: &Change, project: ProjectId) -> Patch {
                 .placed(*place);
             if from == to { moved } else { moved.with("parent_id", to.json()) }
         }
-        Change::Delete { entity, id, expected } => new(Op::Delete, *entity, *id, &none, expected),
+        Change::Delete { entity, id } => new(Op::Delete, *entity, *id, &none, &none),
         Change::Link { entity, id, fields } => new(Op::Link, *entity, *id, fields, &none),
         Change::Unlink { entity, id, expected } => new(Op::Unlink, *entity, *id, &none, expected),
     }

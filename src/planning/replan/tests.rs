@@ -55,13 +55,13 @@ fn each_step_has_a_result_that_can_be_inspected() {
     let state = planned();
     let project = state.projects().next();
     let text = "# Shed\n\n## Tasks\n\n- Lay the floor\n- Paint everything\n- Hang the door twice\n";
-    let (new, old, source) = (plan(text), plan(BEFORE), Name::new("shed.md").unwrap());
+    let (new, source) = (plan(text), Name::new("shed.md").unwrap());
     let input = Description { source: &source, text, plan: &new, name: None };
     let context = Context::new(&state, project, input, set(2));
     let task = |number| project.unwrap().task_by_number(number).unwrap().id;
     assert_eq!(Some(context.id), project.and_then(ProjectState::project).map(|found| found.id));
 
-    let base = base_storage::read(project, Some(&old));
+    let base = base_storage::read(project, None);
     assert_eq!(base.title.as_deref(), Some("Shed"));
     assert_eq!(base.tasks[&task(2)].after, [task(1)]);
     let matched = matching::matched(&context, &base);
@@ -85,15 +85,16 @@ fn each_step_has_a_result_that_can_be_inspected() {
         _ => true,
     };
     let changes: Vec<&Change> = diff.changes.iter().filter(of_tasks).collect();
-    assert_eq!(changes.len(), 3, "{changes:?}");
+    assert_eq!(changes.len(), 4, "{changes:?}");
     assert!(matches!(changes[0], Change::Create { id, .. } if *id == paint.uuid()));
-    assert!(changes[1].sets("title") && changes[1].sets("metadata"), "{:?}", changes[1]);
-    assert!(matches!(changes[2], Change::Delete { id, .. } if *id == task(2).uuid()));
+    assert!(changes[1].sets("title") && changes[1].sets("plan_base"), "{:?}", changes[1]);
+    assert!(matches!(changes[2], Change::Update { id, .. } if *id == task(2).uuid()));
+    assert!(matches!(changes[3], Change::Delete { id, .. } if *id == task(2).uuid()));
     assert_eq!(diff.report.count(Mark::Gone, Entity::Task), 1);
 
     let ops: Vec<Op> =
         patches::patches(&diff.changes, context.id).iter().map(|patch| patch.op).collect();
-    assert_eq!(ops, [Op::Update, Op::Create, Op::Update, Op::Delete]);
+    assert_eq!(ops, [Op::Update, Op::Create, Op::Update, Op::Update, Op::Delete]);
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn an_unchanged_text_gives_an_empty_diff() {
     let (plan, source) = (plan(BEFORE), Name::new("shed.md").unwrap());
     let input = Description { source: &source, text: BEFORE, plan: &plan, name: None };
     let context = Context::new(&state, project, input, set(2));
-    let base = base_storage::read(project, Some(&plan));
+    let base = base_storage::read(project, None);
     let matched = matching::matched(&context, &base);
     let desired = desired::desired(&context, &matched);
     let diff = diff::diff(&context, &base, &matched, &desired);

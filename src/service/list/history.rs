@@ -6,10 +6,10 @@ use crate::domain::any_record::AnyRecord;
 use crate::domain::state::State;
 use crate::domain::time::AsOf;
 use crate::exchange::view::change::{ChangeSetView, ChangeView};
-use crate::service::history::{HistoryEntry, change, concerns, subject};
+use crate::service::history::{HistoryEntry, concerns, subject};
 use crate::service::{Service, ServiceError, find};
 use crate::store::row::Row;
-use crate::store::{Scope, Snapshot};
+use crate::store::{Format, Scope, Snapshot};
 
 /// Filter of the history. Older pages follow with `as_of` before the last seq of a page.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ fn view(state: &State, past: &HistoryEntry) -> Result<ChangeSetView, ServiceErro
 }
 
 fn row_view(state: &State, row: &Row) -> Result<ChangeView, ServiceError> {
-    let change = change(row)?;
+    let change = Format::default().change(row)?;
     Ok(ChangeView {
         op: change.op,
         entity: change.entity,

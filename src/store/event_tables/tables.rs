@@ -38,7 +38,12 @@ pub const AGENT_LOGS: EventTable = EventTable {
             "The id of the run (UUIDv7). A row can occur twice; both have this id.",
         ),
         ("at", "timestamp", false, "The time when it ended (UTC)."),
-        ("agent", "string", false, "The agent that ran, such as planner."),
+        (
+            "agent",
+            "string",
+            false,
+            "The planner or agent that ran; outline is the embedded planner. Rows of earlier versions hold planner.",
+        ),
         ("model", "string", false, "The model that it used; outline is the embedded planner."),
         ("actor", "string", false, "The actor that requested it."),
         ("source", "string", true, "The text that it read."),

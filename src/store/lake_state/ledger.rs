@@ -287,6 +287,7 @@ impl Ledger {
             set.scope().all(|project| self.state.is_loaded(project)),
             "a project of the patch set is not loaded"
         );
+        let format = self.state.lake.as_ref().map(|lake| lake.format_writer);
         let applied = match apply::apply_with(&mut self.state, self.sync.as_mut(), set, at) {
             Ok(applied) => applied,
             Err(Rejection::Refused(violations)) => return Proposal::Refused(violations),
@@ -320,6 +321,14 @@ impl Ledger {
             return Proposal::Refused(vec![
                 Violation::new(0, Rule::Cap, message).hint("split it into several sets"),
             ]);
+        }
+        let raised = self.state.lake.as_ref().map(|lake| lake.format_writer);
+        if let (Some(from), Some(to)) = (format, raised)
+            && from < to
+        {
+            tracing::warn!(
+                "the change raises the lake from format {from} to {to}; older versions of lakeplan can no longer open it"
+            );
         }
         let undo = Undo {
             rollback: applied.rollback,

@@ -1,6 +1,11 @@
-use serde_json::json;
+use lakeplan::domain::id::EntityId;
+use lakeplan::domain::patch::{Op, Patch, PatchSet, Source};
+use lakeplan::domain::record::Entity;
+use lakeplan::domain::value::Name;
+use serde_json::{Value, json};
 
 use super::Fixture;
+use crate::support::set_id;
 
 #[test]
 fn every_violation_is_reported_at_once_with_patch_field_and_rule() {
@@ -35,6 +40,39 @@ fn a_wrong_field_name_gets_the_right_one_as_a_hint() {
         json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": {"titel": "x"}}]),
     );
     assert_eq!(violations[0].hint, Some("did you mean title?".into()));
+}
+
+#[test]
+fn only_a_plan_and_its_undo_write_the_values_of_a_plan() {
+    let mut fixture = Fixture::with(&["a"]);
+    let project = fixture.project().project().unwrap().id.to_string();
+    let base = json!({"title": "a"});
+    for patch in [
+        json!({"op": "update", "entity": "task", "id": "PAY-1", "fields": {"plan_base": base}}),
+        json!({"op": "update", "entity": "task", "id": "PAY-1", "fields": {"plan_base": null}}),
+        json!({"op": "update", "entity": "project", "id": project, "fields": {"plan_base": base}}),
+        json!({"op": "create", "entity": "task", "fields": {"project_id": "PAY", "title": "b", "plan_base": base}}),
+        json!({"op": "create", "entity": "requirement", "fields": {"project_id": "PAY", "label": "R1", "text": "t", "plan_base": base}}),
+    ] {
+        let violations = fixture.refused(json!([patch]));
+        let [violation] = &violations[..] else { panic!("{violations:?}") };
+        assert_eq!(violation.field.as_deref(), Some("fields.plan_base"));
+        assert_eq!(violation.rule.to_string(), "field_not_yours");
+        assert_eq!(violation.message, "is set by plans only");
+    }
+    let mut write = |source: Source, value: Value| {
+        let task = fixture.get("PAY-1");
+        let patch = Patch::new(Op::Update, Entity::Task, task.id.uuid(), Some(task.project_id));
+        let patches = vec![patch.with("plan_base", value)];
+        let set = PatchSet::new(set_id(), Name::new("ana").unwrap(), source, patches);
+        fixture.try_set(&set).is_ok()
+    };
+    for source in Source::ALL {
+        let may = matches!(source, Source::Plan | Source::Undo);
+        assert_eq!(write(*source, base.clone()), may, "{source}");
+        let may_clear = may || *source == Source::Maintenance;
+        assert_eq!(write(*source, Value::Null), may_clear, "{source}");
+    }
 }
 
 #[test]
@@ -148,7 +186,7 @@ fn handles_keys_and_labels_are_unique_among_live_records() {
 #[test]
 fn an_expected_value_is_normalized_before_comparison() {
     let mut fixture = Fixture::with(&["a"]);
-    let update = |fields: serde_json::Value, expect: serde_json::Value| json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": fields, "expect": expect}]);
+    let update = |fields: Value, expect: Value| json!([{"op": "update", "entity": "task", "id": "PAY-1", "fields": fields, "expect": expect}]);
     fixture.apply(update(
         json!({"sla_due": "2026-11-20T10:00:00Z", "tags": ["x", "x"], "assignee_id": "ana"}),
         json!({"sla_due": null, "tags": [], "assignee_id": null}),

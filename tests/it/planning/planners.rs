@@ -41,6 +41,10 @@ impl FakePlanner {
 
 #[async_trait]
 impl Planner for FakePlanner {
+    fn name(&self) -> &str {
+        "fake planner"
+    }
+
     fn model(&self) -> &str {
         "fake"
     }
@@ -354,7 +358,7 @@ async fn the_planner_is_asked_once_and_named_in_the_log() {
     late.planner = Arc::clone(&planner) as Arc<dyn Planner>;
     late.apply_plan(&request, &author(&late)).await.unwrap();
     assert_eq!(planner.requests.load(Ordering::Relaxed), 1);
-    let row = ["planner", "fake", "4"].map(str::to_owned).to_vec();
+    let row = ["fake planner", "fake", "4"].map(str::to_owned).to_vec();
     assert_eq!(agent_logs(&late, &store).await, [row.clone(), row]);
 
     let invalid = Plan { links: vec![link("D", "X")], ..plan() };

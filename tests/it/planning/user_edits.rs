@@ -105,11 +105,6 @@ fn a_removed_statement_keeps_an_edited_task(#[case] fields: Value) {
     let without = without_barrels();
     let fixture = PlanFixture::with(CELLAR);
     let id = fixture.task("Buy barrels").id;
-    let mut fields = fields;
-    if let Some(metadata) = fields.get_mut("metadata") {
-        let plan = fixture.task("Buy barrels").metadata.0["plan"].clone();
-        metadata["plan"] = plan;
-    }
     fixture.edit("Buy barrels", fields.clone());
     let preview = fixture.plan(&without);
     let task = fixture.state().task(id).unwrap().as_ref().clone();
@@ -246,21 +241,50 @@ fn a_task_moved_by_a_user_stays() {
 
 #[test]
 fn a_concurrent_change_is_a_conflict_and_is_not_overwritten() {
-    for fields in [
-        json!({"estimate_low": 1, "estimate_likely": 1, "estimate_high": 1}),
-        json!({"metadata": {"mine": 1}}),
-    ] {
-        let fixture = PlanFixture::with(CELLAR);
-        let preview = fixture.preview(&PlanFixture::request(&edited("(1 day)", "(2 days)")));
-        fixture.edit("Insulate the walls", fields);
-        let before = fixture.substance();
-        assert!(matches!(fixture.commit(&preview), Err(ServiceError::Conflicted { .. })));
-        assert_eq!(fixture.substance(), before);
-    }
     let fixture = PlanFixture::with(CELLAR);
-    let preview = fixture.preview(&PlanFixture::request(&edited("- Buy barrels (2 hours)\n", "")));
-    fixture.edit("Buy barrels", json!({"status": "in_progress"}));
+    let preview = fixture.preview(&PlanFixture::request(&edited("(1 day)", "(2 days)")));
+    let hour = json!({"estimate_low": 1, "estimate_likely": 1, "estimate_high": 1});
+    fixture.edit("Insulate the walls", hour);
+    let before = fixture.substance();
     assert!(matches!(fixture.commit(&preview), Err(ServiceError::Conflicted { .. })));
+    assert_eq!(fixture.substance(), before);
+}
+
+#[test]
+fn a_concurrent_change_of_the_metadata_and_a_plan_do_not_meet() {
+    let fixture = PlanFixture::with(CELLAR);
+    let preview = fixture.preview(&PlanFixture::request(&edited("(1 day)", "(2 days)")));
+    fixture.edit("Insulate the walls", json!({"metadata": {"mine": 1}}));
+    fixture.commit(&preview).unwrap();
+    let task = fixture.task("Insulate the walls");
+    assert_eq!((task.metadata.0.len(), task.estimate_likely.unwrap().get()), (1, 960));
+}
+
+#[rstest]
+#[case::status(json!({"status": "in_progress"}))]
+#[case::priority(json!({"priority": "high"}))]
+#[case::due_date(json!({"due_date": "2027-01-01"}))]
+#[case::not_before(json!({"not_before": "2027-01-01"}))]
+#[case::estimate_low(json!({"estimate_low": 60}))]
+#[case::estimate_likely(json!({"estimate_likely": 130, "estimate_high": 130}))]
+#[case::title(json!({"title": "Casks"}))]
+#[case::metadata(json!({"metadata": {"mine": 1}}))]
+fn a_task_that_is_edited_meanwhile_is_not_deleted(#[case] fields: Value) {
+    // Alone, and with the phase above it, whose delete includes the task.
+    let phase = CELLAR.find("### Phase 2").unwrap();
+    for text in [&without_barrels(), &CELLAR[..phase]] {
+        let fixture = PlanFixture::with(CELLAR);
+        let preview = fixture.preview(&PlanFixture::request(text));
+        assert!(preview.report.items.iter().any(|item| item.title == "Buy barrels"));
+        let id = fixture.task("Buy barrels").id;
+        fixture.edit("Buy barrels", fields.clone());
+        let result = fixture.commit(&preview);
+        assert!(matches!(result, Err(ServiceError::Conflicted { .. })), "{fields}: {result:?}");
+        assert!(fixture.state().task(id).unwrap().is_live());
+        // Planned again, the task stays because of the edit.
+        fixture.plan(text);
+        assert!(fixture.state().task(id).unwrap().is_live(), "{fields}");
+    }
 }
 
 #[test]

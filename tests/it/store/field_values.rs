@@ -150,7 +150,7 @@ async fn accepted_values_round_trip_and_refused_values_are_named() {
     let (mut accepted, mut refused) = (0, 0);
     let fields_of = |entity: &Entity| {
         let own = |field: &&'static Field| {
-            field.access != Access::Managed && !matches!(field.kind, Kind::Id(_))
+            field.access.is_authored() && !matches!(field.kind, Kind::Id(_))
         };
         let entity = *entity;
         entity.fields().iter().filter(own).map(move |field| (entity, field)).collect::<Vec<_>>()

@@ -21,7 +21,7 @@ fn next_format() -> Format {
         }
         fields
     }
-    Format::with(vec![raise])
+    Format::default().followed_by(raise)
 }
 
 #[tokio::test]
@@ -47,14 +47,14 @@ async fn an_upgraded_lake_refuses_the_older_binary() {
     };
     let (from, to, _) =
         service.upgrade(next_format().current(), &author(&service)).await.unwrap().unwrap();
-    assert_eq!((from, to), (1, 2));
+    assert_eq!((from, to), (2, 3));
     assert!(
-        service.upgrade(2, &author(&service)).await.unwrap().is_none(),
+        service.upgrade(3, &author(&service)).await.unwrap().is_none(),
         "a second upgrade did something"
     );
     let _ = committed(new.as_ref(), task("b")).await;
 
-    let sentence = "needs a lakeplan that reads format 2; this one";
+    let sentence = "needs a lakeplan that reads format 3; this one";
     let open_now = open(&root, clock(), 4).await;
     match open_now {
         Err(err @ StoreError::NewerFormat { .. }) => {

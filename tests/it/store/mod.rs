@@ -22,6 +22,7 @@ mod foreign;
 mod foreign_operations;
 pub mod forge;
 mod format;
+mod format_1;
 mod groups;
 mod history;
 mod ids;

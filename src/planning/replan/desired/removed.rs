@@ -7,7 +7,6 @@ use super::tree::Tree;
 use crate::domain::id::{EntityId, TaskId};
 use crate::domain::task::{Task, TaskStatus};
 use crate::planning::plan::SkipReason;
-use crate::planning::replan::base_storage;
 use crate::planning::replan::context::Context;
 use crate::planning::replan::matching::{ExistingTask, Matched};
 use crate::planning::replan::merge_base::{GROUPS, normal, status_of};
@@ -102,8 +101,7 @@ fn touched(
     if !task_unchanged(&["assignee_id"]) {
         return Some("it was given to somebody since it was planned".to_owned());
     }
-    let is_extended = is_set_by_hand(task) || base_storage::holds_more(task);
-    if is_extended || !GROUPS.iter().all(|group| task_unchanged(group)) {
+    if is_set_by_hand(task) || !GROUPS.iter().all(|group| task_unchanged(group)) {
         return Some("it was edited since it was planned".to_owned());
     }
     if task.parent_id != known.base.parent {

@@ -14,13 +14,14 @@ pub struct Diff {
     pub report: Report,
 }
 
-/// A change of one record. Values in `expected` and `before` must still be current.
+/// A change of one record. Values in `expected` and `before` must still be current. An update with
+/// the values that a delete depends on precedes it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     Create { entity: Entity, id: Uuid, fields: Fields, place: Option<Placement> },
     Update { entity: Entity, id: Uuid, before: Fields, after: Fields },
     Move { task: TaskId, from: Option<TaskId>, to: Option<TaskId>, place: Placement },
-    Delete { entity: Entity, id: Uuid, expected: Fields },
+    Delete { entity: Entity, id: Uuid },
     Link { entity: Entity, id: Uuid, fields: Fields },
     Unlink { entity: Entity, id: Uuid, expected: Fields },
 }
@@ -38,6 +39,11 @@ impl Change {
         }
         let id = record.id().uuid();
         (!after.is_empty()).then_some(Self::Update { entity: R::ENTITY, id, before, after })
+    }
+
+    /// Whether the change is an update that sets only this field.
+    pub fn sets_only(&self, field: &str) -> bool {
+        matches!(self, Self::Update { after, .. } if after.keys().all(|name| name == field))
     }
 
     /// Whether an update sets a field.

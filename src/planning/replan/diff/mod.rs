@@ -34,7 +34,8 @@ pub fn diff(
     links::links(context, desired, &mut diff);
     links::coverage(context, matched, desired, &mut diff);
     removed::tasks(matched, desired, &mut diff);
-    requirements::ended(context, desired, &mut diff);
+    removed::forgotten(context, base, matched, &mut diff);
+    requirements::ended(matched, desired, &mut diff);
     diff.report.rows = (context.plan().nodes.iter().zip(desired.rows.tasks()))
         .map(|(node, task)| Row { key: node.key.clone(), task })
         .collect();

@@ -36,7 +36,7 @@ pub fn project(context: &Context<'_>, base: &MergeBase, diff: &mut Diff) {
         let name = context.input.name.map_or(title.as_str(), Title::as_str);
         diff.report.push(Mark::New, entity, id, name);
         fields.insert("name".to_owned(), name.into());
-        base_storage::write_title(&title, None, &mut fields);
+        base_storage::write_project(&title, &mut fields);
         diff.changes.push(Change::Create { entity, id, fields, place: None });
         return;
     };
@@ -46,8 +46,8 @@ pub fn project(context: &Context<'_>, base: &MergeBase, diff: &mut Diff) {
     } else if called == Some(project.name.as_str()) {
         fields.insert("name".to_owned(), title.as_str().into());
     }
-    if called != Some(title.as_str()) {
-        base_storage::write_title(&title, Some(project), &mut fields);
+    if called != Some(title.as_str()) || !base.is_complete {
+        base_storage::write_project(&title, &mut fields);
     }
     let Some(change) = Change::update(project, fields) else { return };
     if let Change::Update { before, after, .. } = &change {

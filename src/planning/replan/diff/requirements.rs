@@ -1,15 +1,18 @@
 //! Requirements: created, updated and removed. A requirement keeps its label.
 
+use std::collections::BTreeSet;
+
 use super::change::{Change, Diff, fields};
 use crate::domain::id::EntityId;
-use crate::domain::record::Entity;
+use crate::domain::record::{Entity, Fields, Record};
 use crate::domain::state::ProjectState;
 use crate::domain::value::FieldValue;
 use crate::planning::plan::{self, fitting_title};
+use crate::planning::replan::base_storage;
 use crate::planning::replan::context::Context;
 use crate::planning::replan::desired::Desired;
 use crate::planning::replan::matching::{ExistingRequirement, Matched};
-use crate::planning::replan::merge_base::normal;
+use crate::planning::replan::merge_base::{RequirementBase, normal};
 use crate::planning::replan::report::{FieldChange, Mark};
 
 /// Creates the new requirements and updates the known ones.
@@ -35,23 +38,38 @@ pub fn stated(
             ("text", text(input).into()),
         ]);
         fields.extend(context.lines(input.span).into_iter().filter(|(_, value)| !value.is_null()));
+        base_storage::write_requirement(&RequirementBase::of(&input.text), &mut fields);
         diff.changes.push(Change::Create { entity, id, fields, place: None });
         diff.report.push(Mark::New, entity, id, &title(&label, &input.text));
     }
 }
 
-/// Deletes the requirements that the description no longer states.
-pub fn ended(context: &Context<'_>, desired: &Desired<'_>, diff: &mut Diff) {
-    for id in &desired.requirements.ended {
-        let Some(known) = context.project.and_then(|project| project.requirement(*id)) else {
+/// Deletes the requirements that the description no longer states, or notes that it does not.
+pub fn ended(matched: &Matched<'_>, desired: &Desired<'_>, diff: &mut Diff) {
+    let stated: BTreeSet<usize> = matched.requirements.of_plan.iter().flatten().copied().collect();
+    for (index, known) in matched.requirements.known.iter().enumerate() {
+        let Some(base) = known.base.filter(|base| !base.gone && !stated.contains(&index)) else {
             continue;
         };
-        let (entity, id) = (Entity::Requirement, id.uuid());
+        let record = known.record;
+        let mut after = Fields::new();
+        base_storage::write_requirement(
+            &RequirementBase { gone: true, ..base.clone() },
+            &mut after,
+        );
+        let (entity, id) = (Entity::Requirement, record.id.uuid());
+        if !desired.requirements.ended.contains(&record.id) {
+            diff.changes.extend(Change::update(record, after));
+            continue;
+        }
         diff.report
-            .push(Mark::Gone, entity, id, &title(known.label.as_str(), known.text.as_str()))
+            .push(Mark::Gone, entity, id, &title(record.label.as_str(), record.text.as_str()))
             .because("no longer in the description");
-        let expected = fields([("text", known.text.json())]);
-        diff.changes.push(Change::Delete { entity, id, expected });
+        let before = ["text", base_storage::FIELD]
+            .map(|field| (field.to_owned(), record.get(field).unwrap_or_default()));
+        let before = before.into_iter().collect();
+        diff.changes.push(Change::Update { entity, id, before, after });
+        diff.changes.push(Change::Delete { entity, id });
     }
 }
 
@@ -73,6 +91,7 @@ fn restate(
 ) {
     let record = known.record;
     let mut fields = context.lines(input.span);
+    base_storage::write_requirement(&RequirementBase::of(&input.text), &mut fields);
     let title = title(record.label.as_str(), record.text.as_str());
     if normal(record.text.as_str()) != normal(&input.text) {
         let change = FieldChange {
@@ -90,7 +109,8 @@ fn restate(
         item.changes.push(change);
     }
     if let Some(change) = Change::update(record, fields) {
-        diff.report.shifted += usize::from(!change.sets("text"));
+        let has_moved = change.sets("source_line") || change.sets("source_end_line");
+        diff.report.shifted += usize::from(has_moved && !change.sets("text"));
         diff.changes.push(change);
     }
 }

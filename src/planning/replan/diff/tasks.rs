@@ -104,7 +104,7 @@ impl Row<'_> {
         let parent = self.desired.rows.planned_parent(self.index);
         let base = TaskBase { parent, ..known.base.clone() };
         let mut fields = self.context.lines(self.node.span);
-        base_storage::write_task(&base, Some(task), &mut fields);
+        base_storage::write_task(&base, &mut fields);
         let change = Change::update(task, fields);
         diff.report.shifted += usize::from(change.is_some());
         diff.changes.extend(change);
@@ -121,7 +121,7 @@ impl Row<'_> {
         if let Some(status) = status_of(self.node.standing) {
             fields.insert("status".to_owned(), status.json());
         }
-        base_storage::write_task(&self.base(id, None), None, &mut fields);
+        base_storage::write_task(&self.base(id, None), &mut fields);
         // Below a new parent or in a new project, the patch order sets the task order.
         let project = self.context.project;
         let is_old = |parent: TaskId| project.is_some_and(|project| project.task(parent).is_some());
@@ -186,7 +186,7 @@ impl Row<'_> {
         changes.extend(self.context.lines(self.node.span));
         let base = self.base(task.id, Some(old));
         if base != *old {
-            base_storage::write_task(&base, Some(task), &mut changes);
+            base_storage::write_task(&base, &mut changes);
         }
         let Some(change) = Change::update(task, changes) else {
             diff.report.unchanged += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::requirement::Requirement;
 use crate::domain::state::ProjectState;
 use crate::planning::plan;
-use crate::planning::replan::merge_base::{MergeBase, normal};
+use crate::planning::replan::merge_base::{MergeBase, RequirementBase, normal};
 use crate::text::similarity::TitleIndex;
 
 /// Minimum similarity for treating a changed text as the same requirement.
@@ -15,6 +15,8 @@ const FLOOR: f64 = 0.6;
 #[derive(Debug)]
 pub struct ExistingRequirement<'a> {
     pub record: &'a Requirement,
+    /// Absent if no earlier description states it.
+    pub base: Option<&'a RequirementBase>,
     /// Whether the previous description states its text. Otherwise a person edited it.
     pub was_stated: bool,
 }
@@ -31,14 +33,15 @@ impl<'a> Requirements<'a> {
     pub fn of(
         plan: &[plan::Requirement],
         project: Option<&'a ProjectState>,
-        base: &MergeBase,
+        base: &'a MergeBase,
     ) -> Self {
         let all = project.into_iter().flat_map(ProjectState::requirements);
         let known: Vec<ExistingRequirement<'a>> = all
             .filter(|record| record.source.is_some())
-            .map(|record| ExistingRequirement {
-                record,
-                was_stated: base.requirements.contains(&normal(record.text.as_str())),
+            .map(|record| {
+                let base = base.requirements.get(&record.id);
+                let was_stated = base.is_some_and(|base| base.states(record.text.as_str()));
+                ExistingRequirement { record, base, was_stated }
             })
             .collect();
         let of_plan = matches(plan, &known);

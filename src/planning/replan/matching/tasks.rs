@@ -26,23 +26,14 @@ pub struct ExistingTask<'a> {
 }
 
 /// Returns the planned tasks of a project: the live ones, and those that a person deleted although
-/// the description stated them.
+/// the description states them.
 pub fn known<'a>(project: Option<&'a ProjectState>, base: &'a MergeBase) -> Vec<ExistingTask<'a>> {
     let Some(project) = project else { return Vec::new() };
     let mut known: Vec<ExistingTask<'a>> = project
         .tasks()
         .filter_map(|task| Some(ExistingTask { task, base: base.tasks.get(&task.id)? }))
+        .filter(|known| known.task.is_live() || !known.base.gone)
         .collect();
-    // A person deleted the task if the last planned description still states it on the task's
-    // source line, which every plan updates. Otherwise a plan or an undo deleted it.
-    let mut stated = base.rows.clone();
-    known.sort_by_key(|known| (!known.task.is_live(), known.task.key.number()));
-    known.retain(|known| {
-        let left = stated.get_mut(&(normal(known.base.title()), known.task.source_line));
-        let is_stated =
-            left.is_some_and(|left| std::mem::replace(left, left.saturating_sub(1)) > 0);
-        known.task.is_live() || (is_stated && !known.base.gone)
-    });
     known.sort_by_key(|known| (known.base.gone, known.task.source_line, known.task.key.number()));
     known
 }
