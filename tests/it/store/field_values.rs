@@ -62,7 +62,7 @@ impl Lake {
                 json!({"project_id": "PAY", "label": format!("R{n}"), "text": "x"})
             }
             Entity::TaskLink => json!({"from_id": format!("$t{n}"), "to_id": "PAY-1"}),
-            Entity::Lake | Entity::TaskRequirement => json!({}),
+            Entity::Lake | Entity::TaskRequirement | Entity::Sync(_) => json!({}),
         };
         fields[self.field.name] = value.clone();
         if self.field.name.starts_with("estimate_") {
