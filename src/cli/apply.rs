@@ -6,7 +6,7 @@ use super::context::request_by;
 use super::{CliError, Context, Reply, show};
 use crate::config::file::open;
 use crate::domain::id::PatchSetId;
-use crate::domain::patch::PatchSet;
+use crate::domain::patch::{PatchSet, Source};
 use crate::exchange::{json, patchset::Request};
 use crate::service::ServiceError;
 use crate::text::visible::path_text;
@@ -51,7 +51,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
     request.id = args.id.or(request.id);
     let app = context.open().await?;
     // The file may name its author; anyone who can write the lake can name any actor.
-    let author = request_by(&app).on_behalf_of(request.actor.clone());
+    let mut author = request_by(&app).on_behalf_of(request.actor.clone());
+    if request.is_of_plan() {
+        author = author.through(Source::Plan);
+    }
     let committed = if args.dry_run { app.service.committed_before(&request).await? } else { None };
     let reply = if let Some(seq) = committed {
         Reply::new(

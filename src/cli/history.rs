@@ -1,12 +1,13 @@
 mod sentence;
 
-use sentence::sentence;
+use sentence::{is_only_remembered, sentence};
 use serde_json::json;
 
 use super::limit::at_least_one;
 use super::reply::count;
 use super::{CliError, Context, Reply};
 use crate::domain::time::AsOf;
+use crate::exchange::view::change::ChangeView;
 use crate::service::list::history::{HistoryPage, HistoryQuery};
 use crate::text::visible::visible_line;
 
@@ -45,11 +46,16 @@ fn text(page: &HistoryPage, limit: usize) -> String {
             .map_or_else(String::new, |reason| format!("  {}", visible_line(reason.as_str())));
         let at = set.at.format("%Y-%m-%d %H:%M:%S");
         lines.push(format!("{}  {at}  {} ({}){reason}", set.seq, set.actor, set.source));
-        for change in set.changes.iter().take(5) {
+        let mut shown: Vec<&ChangeView> =
+            set.changes.iter().filter(|change| !is_only_remembered(change)).collect();
+        if shown.is_empty() {
+            shown = set.changes.iter().collect();
+        }
+        for change in shown.iter().take(5) {
             lines.push(format!("    {}", sentence(&page.state, change)));
         }
-        if set.changes.len() > 5 {
-            lines.push(format!("    and {} more", count(set.changes.len() - 5, "change")));
+        if shown.len() > 5 {
+            lines.push(format!("    and {} more", count(shown.len() - 5, "change")));
         }
     }
     if page.has_more {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::id::PatchSetId;
 use crate::domain::patch::{Op, Patch, PatchSet, Placement};
-use crate::domain::record::{Entity, Fields};
+use crate::domain::record::{Access, Entity, Fields};
 use crate::domain::value::{FieldValue, Kind, LongText, Name, invalid_enum_value};
 use crate::domain::violation::{Rule, Violation};
 
@@ -90,6 +90,17 @@ impl Request {
             .iter()
             .flat_map(RawPatch::references)
             .filter(|(_, word)| !word.starts_with('$'))
+    }
+
+    /// Whether the set carries the values that a plan remembers: it is the patch set of a plan's
+    /// preview.
+    pub fn is_of_plan(&self) -> bool {
+        let is_planned = |entity: Entity, name: &str| {
+            entity.field(name).is_some_and(|field| field.access == Access::Planner)
+        };
+        self.patches
+            .iter()
+            .any(|patch| patch.fields.keys().any(|name| is_planned(patch.entity, name)))
     }
 
     pub fn to_json(&self) -> Value {

@@ -12,7 +12,7 @@ use crate::domain::apply::{Conflict, Rejection, apply};
 use crate::domain::change::Change;
 use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, PatchSetId, TaskId};
-use crate::domain::patch::{Op, Patch, PatchSet};
+use crate::domain::patch::{Op, Patch, PatchSet, Source};
 use crate::domain::record::Entity;
 use crate::domain::state::State;
 use crate::domain::violation::{Rule, Violation};
@@ -177,8 +177,11 @@ impl Service {
 }
 
 /// Refuses an update of a task that is deleted at that point of the set. A deleted task can hold an
-/// edit, for sync and undo, but an author who names one has not noticed that it is deleted.
+/// edit, for plans, sync and undo, but an author who names one has not noticed that it is deleted.
 fn check_not_deleted(state: &State, set: &PatchSet) -> Result<(), ServiceError> {
+    if set.source == Source::Plan {
+        return Ok(());
+    }
     let mut violations: Vec<Violation> = Vec::new();
     // Earlier patches matter only if one of them deletes or restores.
     let is_update = |patch: &Patch| (patch.op, patch.entity) == (Op::Update, Entity::Task);

@@ -12,7 +12,7 @@ use crate::exchange::view::change::ChangeView;
 use crate::exchange::view::task::handle;
 
 /// Fields that are not shown: those that follow from a change, and those for programs.
-const QUIET: [&str; 8] = [
+const QUIET: [&str; 9] = [
     "updated_at",
     "updated_by",
     "last_progress_at",
@@ -21,7 +21,10 @@ const QUIET: [&str; 8] = [
     "lead_minutes",
     "cycle_minutes",
     "metadata",
+    PLAN_BASE,
 ];
+/// What a plan remembers about a record.
+const PLAN_BASE: &str = "plan_base";
 /// Shown as one range.
 const ESTIMATE: [&str; 3] = ["estimate_low", "estimate_likely", "estimate_high"];
 
@@ -46,6 +49,15 @@ pub fn sentence(state: &State, change: &ChangeView) -> String {
         rendered.push_str(&format!(": {}", brief(title)));
     }
     rendered
+}
+
+/// Whether a change only stores what a plan remembers. Such a change comes with others of the plan,
+/// which people want to read.
+pub fn is_only_remembered(change: &ChangeView) -> bool {
+    let is_stamp = |field: &String| field.as_str() == PLAN_BASE || field.starts_with("updated_");
+    change.op == Op::Update
+        && change.after.contains_key(PLAN_BASE)
+        && change.after.keys().all(is_stamp)
 }
 
 fn changes(state: &State, before: &Fields, after: &Fields) -> Vec<String> {

@@ -13,6 +13,7 @@ use super::definition::{self, NewFile};
 use super::folding::{CONCURRENCY, Folded, Folding, Prepare, Prepared, Rewrite};
 use super::read::TableState;
 use super::{BUCKET, FoldedTable, field_changes, join};
+use crate::databricks::catalog::CatalogError;
 use crate::runtime::Clock;
 use crate::store::delta_log::action::Action;
 use crate::store::delta_log::commit::{Commit, CommitOutcome, NextEntry, PutResult, commit};

@@ -113,6 +113,8 @@ fn the_patch_set_of_a_preview_can_be_applied() {
     std::fs::write(path.join("set.json"), patches.to_string()).unwrap();
     ok(path, &["apply", "set.json"]);
     assert!(ok(path, &["plan", "shed.md"]).contains("nothing changed"));
+    let history = json_of(path, &["history"]);
+    assert_eq!(history["changes"][0]["source"], "plan");
 }
 
 #[test]

@@ -164,7 +164,7 @@ async fn an_out_of_range_date_is_listed_and_cleared_once() {
     let set = &history["changes"][0];
     assert_eq!((&set["seq"], &set["source"]), (&done["seq"], &json!("maintenance")), "{set}");
     assert!(
-        text(&run(path, &["upgrade"]).stdout).contains("has format 1 already"),
+        text(&run(path, &["upgrade"]).stdout).contains("has format 2 already"),
         "a second upgrade did something"
     );
     // The field accepts new values, and the clearing can be undone as far as there is a valid
@@ -207,6 +207,6 @@ fn a_lake_without_old_values_has_nothing_to_upgrade() {
         (&rendered["changed"], &rendered["values"], &rendered["tables"]),
         (&json!(false), &json!([]), &json!([]))
     );
-    assert!(ok(path, &["upgrade", "--dry-run"]).contains("has format 1 already"));
+    assert!(ok(path, &["upgrade", "--dry-run"]).contains("has format 2 already"));
     assert!(fails(path, &["--lake", "nowhere", "upgrade"], 3).contains("nowhere"));
 }

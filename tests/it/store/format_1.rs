@@ -164,8 +164,7 @@ async fn every_past_state_reads_as_before() {
     let states: Map<String, Value> = serde_json::from_str(&states).unwrap();
     let store = open(&lake, clock(), 7).await.unwrap();
     for seq in 1..=14 {
-        let then =
-            read_as_of(&store, &Scope::All, AsOf::Seq(seq), Stream::Work).await.unwrap().state;
+        let then = read_as_of(&store, &Scope::All, AsOf::Seq(seq)).await.unwrap().state;
         assert_eq!(as_in_format_1(&then), states[&seq.to_string()], "seq {seq}");
     }
     let now = state(&store).await;

@@ -174,7 +174,8 @@ async fn the_bytes_of_every_entry_stay_the_same() {
         clock: Arc::new(ManualClock::new(noon(), TimeDelta::milliseconds(1))),
         random: random(3),
     };
-    service.erase(Entity::User, "@ana", &author(&service)).await.unwrap();
+    let ana = service.find_erasable(Entity::User, "@ana").await.unwrap().record;
+    service.erase(ana, &author(&service)).await.unwrap();
     store.rewrite_erased_files().await.unwrap();
     // Two days later, all files of these days are compacted.
     lake.clock.advance(TimeDelta::days(2));
