@@ -15,6 +15,7 @@ mod context;
 mod doctor;
 mod erase;
 mod error;
+mod eval;
 mod files;
 mod fold;
 pub mod hint;
@@ -153,6 +154,7 @@ commands! {
     RestoreLake = restore_lake,
     Lake = lake,
     Upgrade = upgrade,
+    Eval = eval,
     Config = config,
     Completions = completions,
 }

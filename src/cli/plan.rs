@@ -3,6 +3,7 @@ mod difference;
 mod folder;
 mod input;
 mod layout;
+mod marks;
 mod tree;
 
 use std::path::PathBuf;
@@ -61,6 +62,9 @@ pub struct Args {
     /// safe.
     #[arg(long, value_name = "UUID")]
     id: Option<PatchSetId>,
+    /// Cut work of more than two days into equal parts. Without it, the plan only names such work.
+    #[arg(long)]
+    split: bool,
     /// Show every row.
     #[arg(long)]
     full: bool,
@@ -83,6 +87,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
         project: args.project.as_deref(),
         name: args.name.as_deref(),
         id: args.id,
+        splits: args.split,
     };
     let request = match given(arguments).await? {
         Given::One(request) => request,
@@ -130,6 +135,7 @@ pub(super) fn page(
     let mut parts = fold(&format!("{key}  {name}  (from {source})"), shown.width);
     if is_first(preview) {
         parts.push(counts(preview));
+        parts.extend(marks::summary(preview, shown));
         parts.extend(
             namesake(preview, done.is_some())
                 .filter(|_| preview.is_new)
@@ -141,7 +147,9 @@ pub(super) fn page(
         }
         parts.extend(diagnostics::problems(preview, shown));
         parts.extend(diagnostics::skipped(preview, shown));
+        parts.extend(marks::unread(preview, shown));
     } else {
+        parts.extend(marks::summary(preview, shown));
         parts.push(String::new());
         parts.push(difference(preview, shown));
         let changed = !preview.set.patches.is_empty();
@@ -154,6 +162,7 @@ pub(super) fn page(
         }
         if shown.lists_skipped {
             parts.extend(diagnostics::skipped(preview, shown));
+            parts.extend(marks::unread(preview, shown));
         }
     }
     if let Some(done) = done {

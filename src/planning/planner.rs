@@ -21,11 +21,13 @@ pub struct Options {
     /// Working minutes per day, for converting "2 days". Limited to between 1 and the minutes of a
     /// calendar day.
     pub day_minutes: u32,
+    /// Whether a task of more than two days is cut into equal parts. Otherwise it is only reported.
+    pub splits: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_depth: 5, day_minutes: 480 }
+        Self { max_depth: 5, day_minutes: 480, splits: false }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod context;
 pub mod duplicates;
 pub mod erase;
 pub mod error;
+pub mod evaluate;
 pub mod find;
 pub mod history;
 pub mod inbox;

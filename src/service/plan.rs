@@ -14,6 +14,7 @@ use crate::domain::state::{ProjectState, State};
 use crate::domain::time::{Instant, rfc3339};
 use crate::domain::value::{LongText, Name, Title};
 use crate::domain::violation::Violation;
+use crate::planning::explicit::Account;
 use crate::planning::plan::{NodeKind, Plan};
 use crate::planning::planner::Options;
 use crate::planning::replan::report::Report;
@@ -35,12 +36,16 @@ pub struct PlanRequest {
     pub name: Option<String>,
     /// Id of the patch set, which makes a repeat idempotent.
     pub id: Option<PatchSetId>,
+    /// Whether work of more than two days is cut into equal parts.
+    pub splits: bool,
 }
 
 /// Result of planning a description; nothing is written.
 #[derive(Debug)]
 pub struct Preview {
     pub plan: ValidPlan,
+    /// The explicit marks of the description, and which of them the plan holds.
+    pub marks: Account,
     pub report: Report,
     pub set: PatchSet,
     pub project: ProjectId,
@@ -108,7 +113,7 @@ impl Service {
         context: &RequestContext,
     ) -> Result<Preview, ServiceError> {
         let lake = self.state(&Scope::outline()).await?;
-        let plan = self.planned(&lake, &request.text).await?;
+        let plan = self.planned(&lake, &request.text, request.splits).await?;
         self.preview_plan(request, &lake, plan, context).await
     }
 
@@ -120,7 +125,7 @@ impl Service {
         lake: &State,
         text: &str,
     ) -> Result<Option<ValidPlan>, ServiceError> {
-        match self.planned(lake, text).await {
+        match self.planned(lake, text, true).await {
             Err(ServiceError::InvalidPlan { problems, .. }) => {
                 tracing::warn!(
                     ?problems,
@@ -133,9 +138,15 @@ impl Service {
     }
 
     /// Asks the planner for a plan and checks it.
-    async fn planned(&self, lake: &State, text: &str) -> Result<ValidPlan, ServiceError> {
+    async fn planned(
+        &self,
+        lake: &State,
+        text: &str,
+        splits: bool,
+    ) -> Result<ValidPlan, ServiceError> {
         let options = Options {
             max_depth: lake.lake.as_ref().map_or(5, |lake| lake.max_depth).into(),
+            splits,
             ..Options::default()
         };
         let plan = self.planner.plan(text, options).await?;
@@ -202,8 +213,17 @@ impl Service {
                 }
             }
         }
-        let is_new = existing.is_none();
-        Ok(Preview { plan, report: made.report, set, project: made.project, is_new, before, after })
+        let (is_new, marks) = (existing.is_none(), Account::of(&request.text, &plan));
+        Ok(Preview {
+            plan,
+            marks,
+            report: made.report,
+            set,
+            project: made.project,
+            is_new,
+            before,
+            after,
+        })
     }
 
     /// Returns the status of a description relative to the project with the same source.
@@ -277,7 +297,7 @@ impl Service {
         context: &RequestContext,
     ) -> Result<(Preview, Option<Committed>), ServiceError> {
         let mut lake = self.state(&Scope::outline()).await?;
-        let plan = self.planned(&lake, &request.text).await?;
+        let plan = self.planned(&lake, &request.text, request.splits).await?;
         let mut tries = 0;
         loop {
             let preview = self.preview_plan(request, &lake, plan.clone(), context).await?;
@@ -412,8 +432,15 @@ fn mark(text: &str) -> String {
 /// Hashes the request as its author wrote it, so that another description with the same id is
 /// detected.
 fn hash(request: &PlanRequest) -> [u8; 32] {
-    let parts =
-        serde_json::json!(["plan", request.source, request.text, request.project, request.name]);
+    let mut parts = vec![
+        Some("plan"),
+        request.source.as_deref(),
+        Some(&request.text),
+        request.project.as_deref(),
+    ];
+    parts.push(request.name.as_deref());
+    parts.extend(request.splits.then_some(Some("split")));
+    let parts = serde_json::json!(parts);
     Sha256::digest(parts.to_string()).into()
 }
 

@@ -9,6 +9,7 @@ use crate::domain::id::TaskId;
 use crate::domain::key::{ProjectKey, TaskKey};
 use crate::domain::state::ProjectState;
 use crate::exchange::patchset::Request;
+use crate::planning::explicit::Account;
 use crate::planning::plan::Plan;
 use crate::planning::replan::report::Item;
 
@@ -21,6 +22,7 @@ pub struct PlanView<'p> {
     seq: Option<u64>,
     repeated: bool,
     plan: &'p Plan,
+    marks: &'p Account,
     report: ReportView<'p>,
     patch_set: Value,
 }
@@ -57,6 +59,7 @@ impl<'p> PlanView<'p> {
             seq: done.map(|done| done.seq),
             repeated: done.is_some_and(|done| done.repeated),
             plan: &preview.plan,
+            marks: &preview.marks,
             report: ReportView {
                 items: &preview.report.items,
                 rows: rows.collect(),

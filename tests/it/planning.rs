@@ -4,6 +4,7 @@ mod changing_answers;
 pub mod concurrent;
 mod descriptions;
 mod effort;
+mod gold;
 mod planners;
 mod replanning;
 mod timeline;

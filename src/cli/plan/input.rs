@@ -18,6 +18,7 @@ pub struct Arguments<'a> {
     pub project: Option<&'a str>,
     pub name: Option<&'a str>,
     pub id: Option<PatchSetId>,
+    pub splits: bool,
 }
 
 /// A description, or a folder of descriptions.
@@ -41,6 +42,7 @@ pub async fn given(args: Arguments<'_>) -> Result<Given, CliError> {
                 ("--project", project.is_some()),
                 ("--name", name.is_some()),
                 ("--id", args.id.is_some()),
+                ("--split", args.splits),
             ];
             return match one.iter().find(|(_, is_given)| *is_given) {
                 Some((flag, _)) => Err(CliError::usage(format!(
@@ -61,7 +63,8 @@ pub async fn given(args: Arguments<'_>) -> Result<Given, CliError> {
             ));
         }
     };
-    Ok(Given::One(PlanRequest { project, name, id: args.id, ..request }))
+    let splits = args.splits;
+    Ok(Given::One(PlanRequest { project, name, id: args.id, splits, ..request }))
 }
 
 async fn read_file(file: &str) -> Result<PlanRequest, CliError> {

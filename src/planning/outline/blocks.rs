@@ -29,6 +29,21 @@ impl Block {
     }
 }
 
+impl Block {
+    /// Moves a table or a heading by a number of bytes.
+    pub(super) fn shift(&mut self, bytes: usize) {
+        let moved = |span: &mut Range<usize>| *span = span.start + bytes..span.end + bytes;
+        match self {
+            Self::Heading { line, .. } => moved(&mut line.span),
+            Self::Table { rows, span, .. } => {
+                rows.iter_mut().for_each(|row| moved(&mut row.span));
+                moved(span);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A line of running text without its markup; code keeps its backticks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Line {
@@ -36,6 +51,8 @@ pub(super) struct Line {
     pub(super) span: Range<usize>,
     /// Length in bytes of the bold start of `text`.
     pub(super) strong: usize,
+    /// Whether the whole line is in italics.
+    pub(super) is_emphasized: bool,
     /// Whether the whole line is struck through.
     pub(super) struck: bool,
 }

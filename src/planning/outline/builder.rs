@@ -35,6 +35,8 @@ enum Frame {
 struct Inline {
     lines: Vec<Line>,
     strong_depth: usize,
+    emphasis_depth: usize,
+    emphasized_bytes: usize,
     strike_depth: usize,
     image_depth: usize,
     struck_bytes: usize,
@@ -63,6 +65,8 @@ impl<'a> Builder<'a> {
             Event::Code(code) => self.inline.push(&format!("`{code}`"), span),
             Event::SoftBreak | Event::HardBreak => self.inline.break_line(),
             Event::InlineHtml(html) if html.starts_with("<br") => self.inline.break_line(),
+            // "<team>-<role>" are words of the writer, not tags.
+            Event::InlineHtml(html) if is_placeholder_tag(&html) => self.inline.push(&html, span),
             Event::TaskListMarker(done) => {
                 if self.flattened == 0
                     && let Some(Frame::Item { checked, .. }) = self.frames.last_mut()
@@ -112,6 +116,10 @@ impl<'a> Builder<'a> {
             Tag::HtmlBlock => self.close_loose_lines(),
             Tag::MetadataBlock(_) => self.inline.in_metadata = true,
             Tag::Strong => self.inline.strong_depth += 1,
+            Tag::Emphasis if is_within_word(self.text, &span) => {
+                self.inline.push("*", span.start..span.start + 1)
+            }
+            Tag::Emphasis => self.inline.emphasis_depth += 1,
             Tag::Strikethrough => self.inline.strike_depth += 1,
             Tag::Image { .. } => self.inline.image_depth += 1,
             _ => {}
@@ -152,6 +160,12 @@ impl<'a> Builder<'a> {
                 self.push(Block::FrontMatter { span });
             }
             TagEnd::Strong => self.inline.strong_depth = self.inline.strong_depth.saturating_sub(1),
+            TagEnd::Emphasis if is_within_word(self.text, &span) => {
+                self.inline.push("*", span.end - 1..span.end)
+            }
+            TagEnd::Emphasis => {
+                self.inline.emphasis_depth = self.inline.emphasis_depth.saturating_sub(1)
+            }
             TagEnd::Strikethrough => {
                 self.inline.strike_depth = self.inline.strike_depth.saturating_sub(1)
             }
@@ -188,7 +202,13 @@ impl<'a> Builder<'a> {
             return;
         }
         match self.frames.pop() {
-            Some(Frame::Item { number, checked, blocks, span }) => {
+            Some(Frame::Item { number, checked, blocks, mut span }) => {
+                // The parser begins an item that is indented by a tab before its line break.
+                let indent = self
+                    .text
+                    .get(span.clone())
+                    .map_or(0, |item| item.len() - item.trim_start().len());
+                span.start += indent;
                 if let Some(Frame::List { items, .. }) = self.frames.last_mut() {
                     items.push(Item { number, checked, span, blocks });
                 }
@@ -259,14 +279,17 @@ impl Inline {
         if self.strong_depth > 0 && line.strong == line.text.len() {
             line.strong += text.len();
         }
+        self.emphasized_bytes += if self.emphasis_depth > 0 { text.len() } else { 0 };
         self.struck_bytes += if self.strike_depth > 0 { text.len() } else { 0 };
         line.text.push_str(text);
         line.span.end = line.span.end.max(span.end);
+        line.is_emphasized = self.emphasized_bytes > 0 && self.emphasized_bytes == line.text.len();
         line.struck = self.struck_bytes > 0 && self.struck_bytes == line.text.len();
     }
 
     fn break_line(&mut self) {
         self.struck_bytes = 0;
+        self.emphasized_bytes = 0;
         self.lines.push(Line::default());
     }
 
@@ -274,8 +297,32 @@ impl Inline {
         let mut lines = std::mem::take(&mut self.lines);
         lines.retain(|line| !is_blank(&line.text));
         self.struck_bytes = 0;
+        self.emphasized_bytes = 0;
         lines
     }
+}
+
+/// Whether emphasis begins and ends within words: "2*3*4" is a product.
+fn is_within_word(text: &str, span: &Range<usize>) -> bool {
+    let before = text[..span.start].chars().next_back();
+    let after = text[span.end..].chars().next();
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    is_word(before) && is_word(after) && text[span.clone()].starts_with('*')
+}
+
+/// Whether a tag is a word in angle brackets that HTML does not know.
+fn is_placeholder_tag(html: &str) -> bool {
+    const KNOWN: [&str; 28] = [
+        "a", "abbr", "b", "br", "code", "del", "details", "div", "em", "font", "hr", "i", "img",
+        "ins", "kbd", "mark", "p", "s", "small", "span", "strike", "strong", "sub", "summary",
+        "sup", "u", "ul", "li",
+    ];
+    let name = html.trim_matches(['<', '>', '/']).to_lowercase();
+    !html.starts_with("</")
+        && !html.starts_with("<!")
+        && !name.contains(['=', ' '])
+        && !name.is_empty()
+        && !KNOWN.contains(&name.as_str())
 }
 
 fn joined(lines: &[Line]) -> Line {

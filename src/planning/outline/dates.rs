@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use chrono::{Datelike, NaiveDate};
 use regex::Regex;
 
-use super::keywords::pattern;
 use crate::domain::day;
+use crate::text::pattern;
 
 /// Start and due date of a task, as stated in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ static MONTH_NAME: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)? (?P<dn>{MONTH_NAME})\b\.?(?:,? (?P<dy>\d{{4}})\b)?|\b(?P<pd>\d{{1,2}})\.(?P<pm>\d{{1,2}})\.(?P<py>\d{{4}})\b"
+        r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)? (?P<dn>{MONTH_NAME})\b\.?(?:,? (?P<dy>\d{{4}})\b)?|\b(?P<pd>\d{{1,2}})\.(?P<pm>\d{{1,2}})\.(?P<py>\d{{4}})\b|\b(?P<sa>\d{{1,2}})/(?P<sb>\d{{1,2}})/(?P<sy>\d{{4}})\b"
     ))
 });
 static SAME_MONTH_END: LazyLock<Regex> =
@@ -82,6 +82,22 @@ pub(super) fn window(text: &str, year: Option<i32>, bare_is_due: bool) -> Window
     window
 }
 
+/// Returns the date that a whole text states.
+pub(super) fn whole(text: &str) -> Option<NaiveDate> {
+    match dates(text, None).as_slice() {
+        [(0, end, date)] if *end == text.len() => Some(*date),
+        _ => None,
+    }
+}
+
+/// Whether a text begins or ends with a full date.
+pub(super) fn is_dated(text: &str) -> bool {
+    dates(text, None).iter().any(|(start, end, _)| {
+        let is_bare = |text: &str| !text.contains(char::is_alphanumeric);
+        is_bare(&text[..*start]) || is_bare(&text[*end..])
+    })
+}
+
 /// Returns the word and first byte of a deadline such as "due 2031-04-05" at the end of the text.
 pub(super) fn closing_deadline(text: &str, year: Option<i32>) -> Option<(&str, usize)> {
     let (start, end, _) = dates(text, year).pop()?;
@@ -139,6 +155,15 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
                 NaiveDate::from_ymd_opt(stated_year("my")?, month(name.as_str())?, number("md")?)
             } else if let Some(month) = number("pm") {
                 NaiveDate::from_ymd_opt(stated_year("py")?, month, number("pd")?)
+            } else if let (Some(first), Some(second)) = (number("sa"), number("sb")) {
+                // Without a number above 12, the day may be the first or the second one.
+                let (day, month) = match (first > 12, second > 12) {
+                    (true, false) => (first, second),
+                    (false, true) => (second, first),
+                    _ if first == second => (first, second),
+                    _ => return None,
+                };
+                NaiveDate::from_ymd_opt(stated_year("sy")?, month, day)
             } else {
                 let name = found.name("dn")?;
                 NaiveDate::from_ymd_opt(stated_year("dy")?, month(name.as_str())?, number("dd")?)

@@ -8,8 +8,21 @@ use super::keywords::{Attribute, Keywords};
 use super::rows::plain_words;
 use super::targets::{IDENTIFIER, ListedItem, NUMBERED, Target, Targets};
 use super::titles::without_code;
+use super::units::UnitClass;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::text::pattern;
+
+static ARROW: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s*(?:->|-->|=>|\x{2192}|\x{21d2})\s*"));
+
+/// Whether a line may be a chain of rows.
+pub(super) fn has_arrow(text: &str) -> bool {
+    ARROW.is_match(text)
+}
 
 /// A dependency between rows: `from` waits for `to`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +69,9 @@ pub(super) fn find(draft: &Draft, keywords: &Keywords) -> Dependencies {
         }
     }
     collector.order_notes();
+    collector.orders();
     collector.sequences();
+    collector.time_units();
     let mut found = collector.found;
     found.keep_first_links();
     let mut seen = BTreeSet::new();
@@ -153,11 +168,12 @@ impl Collector<'_> {
                 }
                 taken.push(at..at + cue.len());
                 let rest = &mention.text[at + cue.len()..];
-                // A label such as "After:" is not a dependency.
-                if !strong && rest.trim_start().starts_with(':') {
+                let phrase = self.phrase(rest.trim_start_matches([':', ' ']));
+                // A label such as "After:" is not a dependency, unless ids follow.
+                let is_label = rest.trim_start().starts_with(':') && !are_ids(phrase);
+                if !strong && (is_label || asks(&text[..at])) {
                     continue;
                 }
-                let phrase = self.phrase(rest.trim_start_matches([':', ' ']));
                 self.cue(from, phrase, cue, mention, known, reverse, strong);
             }
         }
@@ -291,6 +307,67 @@ impl Collector<'_> {
         }
     }
 
+    /// Reads lines that order rows by their names. A line with an unknown name states nothing.
+    fn orders(&mut self) {
+        let draft = self.draft;
+        for (text, span) in &draft.orders {
+            let chain: Vec<Option<usize>> =
+                ARROW.split(text).map(|part| self.targets.named(part)).collect();
+            let chain: Option<Vec<usize>> = chain.into_iter().collect();
+            if let Some(rows) = chain.filter(|rows| rows.len() > 1) {
+                for pair in rows.windows(2) {
+                    let reason = Reason::Cue("->".to_owned());
+                    let link = Link { from: pair[1], to: pair[0], reason, span: span.clone() };
+                    self.found.links.push(link);
+                }
+                continue;
+            }
+            let cues = self.keywords.dependencies.strong.iter().map(|cue| (cue, false));
+            let cues =
+                cues.chain(self.keywords.dependencies.reverse_strong.iter().map(|cue| (cue, true)));
+            let cues: Vec<(&String, bool)> = cues
+                .chain(self.keywords.dependencies.reverse_weak.iter().map(|cue| (cue, true)))
+                .collect();
+            for (cue, reverse) in cues {
+                let Some(at) = find_word(text, cue) else { continue };
+                let Some(from) = self.targets.named(&text[..at]) else { continue };
+                let mention = Mention::of_text(text, span.clone());
+                let phrase = self.phrase(text[at + cue.len()..].trim_start_matches([':', ' ']));
+                self.cue(from, phrase, cue, &mention, &[], reverse, true);
+                break;
+            }
+        }
+    }
+
+    /// Links consecutive weeks, months and sprints that stand below different phases.
+    fn time_units(&mut self) {
+        let mut by_start: BTreeMap<(&str, u32), Vec<usize>> = BTreeMap::new();
+        let mut by_end: BTreeMap<(&str, u32), Vec<usize>> = BTreeMap::new();
+        for (row, unit) in self
+            .draft
+            .rows
+            .iter()
+            .enumerate()
+            .filter_map(|(at, row)| Some((at, row.unit.as_ref()?)))
+        {
+            if let (UnitClass::Time, Some((first, last))) = (unit.class, unit.range()) {
+                by_start.entry((unit.noun(), first)).or_default().push(row);
+                by_end.entry((unit.noun(), last)).or_default().push(row);
+            }
+        }
+        let mut links = Vec::new();
+        for ((noun, first), rows) in &by_start {
+            let before = first.checked_sub(1).and_then(|before| by_end.get(&(*noun, before)));
+            if let (Some([to]), [from]) = (before.map(Vec::as_slice), rows.as_slice())
+                && self.is_next_phase(*to, *from)
+            {
+                let span = self.draft.rows[*from].head.clone();
+                links.push(Link { from: *from, to: *to, reason: Reason::Phases, span });
+            }
+        }
+        self.found.links.extend(links);
+    }
+
     /// Links consecutive steps and consecutive numbered phases.
     fn sequences(&mut self) {
         let parents = std::iter::once(&self.draft.roots)
@@ -312,7 +389,7 @@ impl Collector<'_> {
                 let Some(unit) = &self.draft.rows[row].unit else {
                     continue;
                 };
-                if let Some(before) = last_of_unit.insert(&unit.word, row)
+                if let Some(before) = last_of_unit.insert(unit.noun(), row)
                     && self.is_next_phase(before, row)
                 {
                     links.push(Link {
@@ -339,8 +416,8 @@ impl Collector<'_> {
         let (Some(first), Some(second)) = (&before.unit, &after.unit) else {
             return false;
         };
-        let ordered = self.keywords.units.ordered.contains(&first.word);
-        let consecutive = matches!((first.number.parse::<u32>(), second.number.parse::<u32>()), (Ok(a), Ok(b)) if b == a + 1);
+        let ordered = self.keywords.units.ordered.iter().any(|word| word == first.noun());
+        let consecutive = matches!((first.range(), second.range()), (Some((_, end)), Some((start, _))) if start == end + 1);
         let overlap = matches!((before.weeks, after.weeks), (Some((_, end)), Some((start, _))) if start <= end);
         ordered && consecutive && !overlap
     }
@@ -382,8 +459,28 @@ fn quotes(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Splits "A, B and C" into its parts.
+/// Whether a text before a keyword asks: "What needs fixing" states no dependency.
+fn asks(before: &str) -> bool {
+    let first = before.split_whitespace().next().unwrap_or_default().to_lowercase();
+    matches!(first.as_str(), "what" | "who" | "how" | "why" | "which" | "whatever")
+}
+
+/// Whether a phrase consists of ids and numbers only: "T1 T2", "#4", "2.1, 2.2".
+fn are_ids(phrase: &str) -> bool {
+    let mut words = phrase.split([' ', ',']).filter(|word| !word.is_empty()).peekable();
+    let is_id = |word: &str| {
+        word.contains(|c: char| c.is_ascii_digit())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '#'))
+            && word.chars().filter(|c| c.is_ascii_lowercase()).count() == 0
+    };
+    words.peek().is_some() && words.all(is_id)
+}
+
+/// Splits "A, B and C" into its parts, and "T1 T2".
 fn separate(phrase: &str) -> Vec<&str> {
+    if are_ids(phrase) {
+        return phrase.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    }
     phrase
         .split([',', '&', '+'])
         .flat_map(|part| part.split(" and "))

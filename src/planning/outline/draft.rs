@@ -18,6 +18,8 @@ pub(super) struct Draft {
     pub(super) roots: Vec<usize>,
     pub(super) statements: Vec<Statement>,
     pub(super) order_notes: Vec<OrderNote>,
+    /// Lines that may state an order between rows by their names: "T2 depends on T1", "A -> B -> C".
+    pub(super) orders: Vec<(String, Range<usize>)>,
     pub(super) skips: Vec<Skip>,
     /// Parents with deeper levels folded into their description.
     pub(super) folded: Vec<usize>,

@@ -41,8 +41,10 @@ enum Class {
 
 impl Class {
     fn of(c: char, before: Class, after: Option<char>) -> Self {
-        let decimal_point =
-            c == '.' && before == Class::Digit && after.is_some_and(|next| next.is_ascii_digit());
+        // "0.5", "0,5" and "1,000" are one number each.
+        let decimal_point = matches!(c, '.' | ',')
+            && before == Class::Digit
+            && after.is_some_and(|next| next.is_ascii_digit());
         if c.is_ascii_digit() || decimal_point {
             Class::Digit
         } else if c.is_alphabetic() {

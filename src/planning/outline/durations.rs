@@ -164,7 +164,7 @@ impl Reader<'_> {
             return Some((half, half));
         }
         if token.word.starts_with(|c: char| c.is_ascii_digit()) {
-            let mut value: f64 = token.word.parse().ok()?;
+            let mut value: f64 = value_of(&token.word)?;
             self.at += 1;
             value = self.fraction_after(value);
             return Some((value, value));
@@ -259,7 +259,8 @@ impl Reader<'_> {
         };
         let before = self.tokens[..self.at].iter().rev().find(|token| !is_amount(token));
         let after = self.tokens.get(self.at + 1);
-        let is_followed_by_no_word = |token: &Token| [")", "]"].contains(&token.word.as_str());
+        let is_followed_by_no_word =
+            |token: &Token| [")", "]", "-", "\u{2013}"].contains(&token.word.as_str());
         number.span.end == unit.span.start
             && before.is_none_or(|token| {
                 ["(", "[", ",", "about", "max", "est", "."].contains(&token.word.as_str())
@@ -324,6 +325,17 @@ fn minutes(value: f64) -> Minutes {
 fn starts_with_word(text: &str, word: &str) -> bool {
     text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
         && !text[word.len()..].starts_with(char::is_alphanumeric)
+}
+
+/// Reads a number: a comma before exactly three digits separates thousands, any other is a decimal
+/// comma.
+fn value_of(word: &str) -> Option<f64> {
+    let mut groups = word.split(',');
+    let first = groups.next()?;
+    let is_thousands =
+        first.len() <= 3 && first != "0" && groups.clone().all(|group| group.len() == 3);
+    let plain = if is_thousands { word.replace(',', "") } else { word.replacen(',', ".", 1) };
+    plain.parse().ok()
 }
 
 #[cfg(test)]

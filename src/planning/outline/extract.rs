@@ -9,28 +9,32 @@ use std::ops::Range;
 use super::blocks::{Block, Line};
 use super::draft::{Draft, Row};
 use super::front_matter::FrontMatter;
-use super::keywords::{Attribute, HeadingRole, Keywords, Rank};
+use super::keywords::{Attribute, HeadingRole, Rank};
+use super::lexicon::Lexicon;
 use super::lines::{is_placeholder, item_line, join};
+use super::paragraphs::is_mail_header;
 use super::requirements::{has_modal, may_contain_requirements};
 use super::rows::describes_one_thing;
 use super::section_classifier::SectionKind;
 use super::sections::Section;
 use super::title::Title;
-use super::walker::{WalkContext, Walker};
-use super::{dates, items, tables};
+use super::units::UnitClass;
+use super::walker::{Seen, WalkContext, Walker};
+use super::{dates, dependencies, items, tables};
 use crate::planning::plan::{Progress, SkipReason};
 use crate::planning::planner::Options;
 
 /// Reads the whole text, treating sections of at least `threshold` as work.
 pub(super) fn read<'a>(
     text: &'a str,
-    keywords: &'a Keywords,
+    keywords: &'a Lexicon<'a>,
     options: Options,
     root: &'a Section,
     title: &Title,
     threshold: Rank,
+    seen: &'a Seen,
 ) -> Draft {
-    let mut walker = Walker::new(text, keywords, options, title, threshold);
+    let mut walker = Walker::new(text, keywords, options, title, threshold, seen);
     walker.keeps_containers = walker.direct_containers(root) > 1;
     let place = WalkContext { year: dates::only_year(&title.text), ..WalkContext::default() };
     let place = walker.task_file(root, place);
@@ -39,9 +43,12 @@ pub(super) fn read<'a>(
     } else {
         place
     };
+    let is_letter = keywords.knows_words() && walker.is_letter(root);
+    let work = place.work.or(is_letter.then_some(Rank::Plan));
+    let place = WalkContext { is_explicit: is_letter, work, ..place };
     walker.content(root, place);
     walker.describing_sections();
-    if threshold == Rank::Evidence && walker.draft.rows.is_empty() {
+    if threshold <= Rank::Evidence && walker.draft.rows.is_empty() {
         walker.plain_letter(root, place);
     }
     walker.draft.sort_siblings();
@@ -141,6 +148,21 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Whether a text has no sections, such as a mail: its title may be a heading, and lists may have
+    /// labels.
+    fn is_letter(&self, root: &Section) -> bool {
+        let is_label = |section: &Section| {
+            section.is_label()
+                && section.heading.as_ref().is_some_and(|heading| !heading.line.is_all_strong())
+                && section.title().contains(char::is_lowercase)
+        };
+        let is_title = |section: &Section| {
+            section.heading.as_ref().is_some_and(|heading| heading.line.span == self.title)
+                && section.children.iter().all(is_label)
+        };
+        root.children.iter().all(|section| is_label(section) || is_title(section))
+    }
+
     /// Reads the sentences of a text without lists or sections, such as a mail.
     fn plain_letter(&mut self, root: &Section, place: WalkContext) {
         let is_plain = |section: &Section| {
@@ -170,6 +192,11 @@ impl<'a> Walker<'a> {
         {
             self.sentences(&section.blocks, place, true);
         }
+        let columns = section.children.iter().filter(|child| self.column(child.title()).is_some());
+        let is_board = columns.count() > 1;
+        let is_among_work = self.are_work(&section.children);
+        let is_among_steps = self.are_steps(&section.children);
+        let place = WalkContext { is_among_work, is_among_steps, is_board, ..place };
         for child in &section.children {
             self.section(child, place);
         }
@@ -209,7 +236,28 @@ impl<'a> Walker<'a> {
         }
         if let Some(index) = self.add(row, place) {
             let work = place.work.or(Some(self.threshold));
-            self.content(section, WalkContext { parent: Some(index), work, skip: None, ..place });
+            let is_unit = self.draft.rows[index]
+                .unit
+                .as_ref()
+                .is_some_and(|unit| unit.class != UnitClass::Feature);
+            let is_explicit = place.is_explicit
+                || place.is_among_steps
+                || is_unit
+                || self.is_explicit(section)
+                || self.holds_explicit(section);
+            let standing = match self.draft.rows[index].standing {
+                Progress::Done => Progress::Done,
+                _ => place.standing,
+            };
+            let place = WalkContext {
+                parent: Some(index),
+                work,
+                skip: None,
+                is_explicit,
+                standing,
+                ..place
+            };
+            self.content(section, place);
         } else {
             self.detail(section, place);
         }
@@ -276,8 +324,9 @@ impl<'a> Walker<'a> {
                     lead_in.clear();
                 }
                 Block::Table { header, rows, span } => {
-                    if place.skip.is_some_and(|reason| reason != SkipReason::PlannedElsewhere)
-                        || !tables::read(self, header, rows, place)
+                    if (place.skip.is_some_and(|reason| reason != SkipReason::PlannedElsewhere)
+                        || !tables::read(self, header, rows, place))
+                        && !tables::statements(self, header, rows)
                     {
                         self.draft.skip(span.clone(), &header.join(" | "), SkipReason::Table);
                     }
@@ -299,6 +348,19 @@ impl<'a> Walker<'a> {
         if lines.iter().all(|line| is_placeholder(&line.text)) || is_placeholder(&join(lines).text)
         {
             return self.draft.skip(span, &join(lines).text, SkipReason::Placeholder);
+        }
+        if is_mail_header(lines) || lines.first().is_some_and(|line| line.text.trim() == "--") {
+            return self.draft.skip(span, &join(lines).text, SkipReason::Metadata);
+        }
+        let orders = lines.iter().filter(|line| dependencies::has_arrow(&line.text));
+        let orders: Vec<_> = orders.map(|line| (line.text.clone(), line.span.clone())).collect();
+        self.draft.orders.extend(orders);
+        let is_prose = self.threshold == Rank::Prose
+            && place.skip.is_none()
+            && place.parent.is_none()
+            && self.prose_rows(&join(lines), place);
+        if is_prose || (place.is_explicit && self.paragraph_rows(lines, place)) {
+            return;
         }
         if let Some(parent) = place.parent {
             for line in lines {

@@ -19,7 +19,8 @@ pub(super) fn apply(
     year: Option<i32>,
 ) {
     let value = value.trim();
-    if keywords.is_empty_value(value) {
+    let is_ticked = value.starts_with(|c: char| keywords.status.done_marks.contains(&c));
+    if keywords.is_empty_value(value) && !(is_ticked && field == Attribute::Status) {
         return;
     }
     match field {
@@ -47,7 +48,6 @@ pub(super) fn apply(
         }
         Attribute::Status => {
             let words = normalized(value);
-            let is_ticked = value.starts_with(|c: char| keywords.status.done_marks.contains(&c));
             let standing = if is_ticked {
                 Some(Progress::Done)
             } else {

@@ -20,6 +20,8 @@ pub(super) struct Head {
     /// Whether the text says that the work will not be done.
     pub(super) is_cancelled: bool,
     pub(super) has_mark: bool,
+    /// Whether words say the state, not only a mark.
+    pub(super) has_worded_state: bool,
     /// Whether the line starts with a word such as "then" and so follows the previous item.
     pub(super) is_next: bool,
     pub(super) stated: Option<StatedDuration>,
@@ -32,8 +34,11 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// Takes a state from a mark. A state in words is more exact: "✅ (in progress)".
     pub(super) fn reaches(&mut self, standing: Progress) {
-        self.standing = self.standing.max(standing);
+        if !self.has_worded_state {
+            self.standing = self.standing.max(standing);
+        }
         self.has_mark = true;
     }
 

@@ -9,12 +9,14 @@ use regex::Regex;
 
 use super::dates;
 use super::head::Head;
-use super::keywords::{Keywords, normalized, pattern};
+use super::keywords::{Keywords, normalized};
+use super::lexicon::Lexicon;
 use super::notes;
 use super::titles::{is_picture, title, without_lead_in};
 use super::units::{NUMBERING, Unit, UnitClass};
 use crate::planning::plan::Progress;
 use crate::planning::planner::Options;
+use crate::text::pattern;
 
 static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -22,12 +24,18 @@ static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+static STATUS_MACRO: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\{status:(?:[^{}|]*\|)*\s*title=(?P<title>[^{}|]+)(?:\|[^{}]*)?\}"));
+
+static OUTLINE_ID: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\[?(?P<id>(?P<prefix>[A-Z]{1,8}-?)\d{1,5}(?:\.\d{1,3})*)\]?\s+"));
+
 static NAMED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(?P<id>[A-Z]{1,4}\d{1,4})\s*(?::|-\s|\u{2013}|\u{2014}|\)|\.\s)"));
 
 /// Reads a line of work. `strong` is the length in bytes of its bold start.
 pub(super) fn head(
-    keywords: &Keywords,
+    keywords: &Lexicon<'_>,
     options: Options,
     year: Option<i32>,
     text: &str,
@@ -35,7 +43,8 @@ pub(super) fn head(
 ) -> Head {
     let mut head = Head { weeks: dates::weeks(text), ..Head::default() };
     let whole = text.trim();
-    let mut rest = whole.to_owned();
+    // Wikis write a state as a macro: "{status:colour=Green|title=DONE}".
+    let mut rest = STATUS_MACRO.replace_all(whole, "($title)").into_owned();
     let mut strong = strong.saturating_sub(text.len() - text.trim_start().len()).min(rest.len());
     let mut strip = |rest: &mut String, bytes: usize| {
         rest.drain(..bytes);
@@ -56,6 +65,16 @@ pub(super) fn head(
     let bytes = leading_marks(keywords, &rest, &mut head);
     strip(&mut rest, bytes);
     if let Some(found) = IDENTIFIER.captures(&rest) {
+        head.names.push(found["id"].to_owned());
+        let bytes = found.get(0).map_or(0, |found| found.end());
+        if rest[bytes..].contains(char::is_alphanumeric) {
+            strip(&mut rest, bytes);
+        }
+    }
+    // "PAY-801 Add the key", in a text with several such names.
+    if let Some(found) = OUTLINE_ID.captures(&rest)
+        && keywords.is_id_prefix(&found["prefix"])
+    {
         head.names.push(found["id"].to_owned());
         let bytes = found.get(0).map_or(0, |found| found.end());
         if rest[bytes..].contains(char::is_alphanumeric) {
@@ -91,6 +110,7 @@ pub(super) fn head(
     notes::clause(keywords, &mut rest, &mut head);
     notes::owners(keywords, &mut rest, &mut head);
     notes::groups(keywords, options, &mut rest, &mut head);
+    notes::sentences(keywords, options, &mut rest, &mut head);
     notes::tail(keywords, options, &mut rest, &mut head);
     notes::owners(keywords, &mut rest, &mut head);
     if rest.trim_end().ends_with(':') {
@@ -112,9 +132,12 @@ pub(super) fn head(
 /// that Markdown does not know.
 pub(super) fn checkbox(text: &str) -> Option<(char, usize)> {
     let inside = text.strip_prefix('[')?;
+    if let Some(rest) = inside.strip_prefix("] ") {
+        return Some((' ', text.len() - rest.trim_start().len()));
+    }
     let mark = inside.chars().next()?;
     let rest = inside.strip_prefix(mark)?.strip_prefix(']')?;
-    matches!(mark, ' ' | 'x' | 'X' | '/' | '-' | '~')
+    matches!(mark, ' ' | 'x' | 'X' | '/' | '-' | '~' | '>' | '\u{2713}' | '\u{2714}')
         .then(|| (mark, text.len() - rest.trim_start().len()))
 }
 
@@ -123,11 +146,9 @@ fn literal_checkbox(text: &str, head: &mut Head) -> Option<usize> {
     let (mark, bytes) = checkbox(text)?;
     head.has_mark = true;
     match mark {
-        'x' | 'X' => head.reaches(Progress::Done),
+        'x' | 'X' | '\u{2713}' | '\u{2714}' => head.reaches(Progress::Done),
         '/' => head.reaches(Progress::Started),
-        // Obsidian's mark for cancelled work. "[~]" means started to some people and cancelled to
-        // others, so it is ignored.
-        '-' => head.is_cancelled = true,
+        '-' | '~' => head.is_cancelled = true,
         _ => {}
     }
     Some(bytes)
@@ -197,7 +218,7 @@ mod tests {
     use crate::domain::task::Priority;
 
     fn read(text: &str) -> Head {
-        head(Keywords::english(), Options::default(), None, text, 0)
+        head(&Lexicon::english(), Options::default(), None, text, 0)
     }
 
     #[test]
@@ -279,6 +300,7 @@ mod tests {
             "Dig the bed CANCELLED",
             "Dig (status: cancelled)",
             "[-] Dig",
+            "[~] Dig",
         ] {
             assert!(read(text).is_cancelled, "{text}");
         }
@@ -286,7 +308,6 @@ mod tests {
             "Show states (open, cancelled)",
             "Wire hooks (created, renewed, cancelled)",
             "Show open, cancelled",
-            "[~] Dig",
         ] {
             assert!(!read(text).is_cancelled, "{text}");
         }

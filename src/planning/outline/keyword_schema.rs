@@ -7,11 +7,8 @@ use serde::Deserialize;
 use crate::planning::plan::{Progress, SkipReason};
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Language {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "names the language for whoever reads the file")
-    )]
     pub(super) name: String,
     pub(super) function_words: Vec<String>,
     /// Function words of other languages.
@@ -19,6 +16,7 @@ pub(super) struct Language {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct HeadingKeywords {
     pub(super) skip: BTreeMap<SkipReason, Vec<String>>,
     pub(super) work: WorkHeadings,
@@ -26,6 +24,7 @@ pub(super) struct HeadingKeywords {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct WorkHeadings {
     pub(super) plan: Vec<String>,
     pub(super) scope: Vec<String>,
@@ -35,6 +34,7 @@ pub(super) struct WorkHeadings {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct PartHeadings {
     pub(super) criteria: Vec<String>,
     pub(super) detail: Vec<String>,
@@ -42,6 +42,7 @@ pub(super) struct PartHeadings {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Units {
     pub(super) phase: Vec<String>,
     pub(super) time: Vec<String>,
@@ -51,6 +52,7 @@ pub(super) struct Units {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Attributes {
     pub(super) estimate: Vec<String>,
     pub(super) depends: Vec<String>,
@@ -83,6 +85,7 @@ pub(super) enum Attribute {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Columns {
     pub(super) title: Vec<String>,
     pub(super) weak_title: Vec<String>,
@@ -91,6 +94,7 @@ pub(super) struct Columns {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct StatusWords {
     pub(super) done: Vec<String>,
     pub(super) started: Vec<String>,
@@ -138,6 +142,7 @@ impl StatusWords {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct PriorityWords {
     pub(super) critical: Vec<String>,
     pub(super) high: Vec<String>,
@@ -146,6 +151,7 @@ pub(super) struct PriorityWords {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct DurationWords {
     pub(super) introducers: Vec<String>,
     pub(super) trailers: Vec<String>,
@@ -161,6 +167,7 @@ pub(super) struct DurationWords {
 
 /// Words of each unit: those read anywhere, and those read only after a larger unit.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct DurationUnits {
     pub(super) minutes: [Vec<String>; 2],
     pub(super) hours: [Vec<String>; 2],
@@ -171,6 +178,7 @@ pub(super) struct DurationUnits {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct DependencyWords {
     pub(super) strong: Vec<String>,
     pub(super) weak: Vec<String>,
@@ -185,6 +193,7 @@ pub(super) struct DependencyWords {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Statements {
     pub(super) modals: Vec<String>,
     pub(super) commitments: Vec<String>,
@@ -196,6 +205,7 @@ pub(super) struct Statements {
 
 /// A kind of work and its default duration.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Kind {
     pub(super) name: String,
     pub(super) verbs: Vec<String>,

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use regex::Regex;
 use serde::Deserialize;
 
 pub(super) use super::keyword_schema::{Attribute, Kind};
@@ -24,6 +23,7 @@ static LANGUAGES: LazyLock<Vec<Keywords>> =
 /// Keywords of one language.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[serde(default)]
 pub(super) struct Keywords {
     pub(super) language: Language,
     headings: HeadingKeywords,
@@ -65,6 +65,10 @@ pub(super) enum HeadingRole {
 /// How clearly a section is a plan. Stronger ranks suppress weaker ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
+    /// Sentences that say who does what, in a text without other work.
+    Prose,
+    /// Any list, in a text without other work.
+    List,
     /// No keyword in the heading; the lists below it decide.
     Evidence,
     Feature,
@@ -139,14 +143,15 @@ impl Keywords {
 
     /// Returns an empty set of keywords, for a text in an unknown language.
     pub(super) fn none() -> &'static Self {
-        static NONE: LazyLock<Keywords> = LazyLock::new(|| Keywords {
-            kinds: vec![Kind {
+        static NONE: LazyLock<Keywords> = LazyLock::new(|| {
+            let kind = Kind {
                 name: "other".to_owned(),
                 task: [480, 720, 960],
                 subtask: [30, 60, 120],
                 ..Kind::default()
-            }],
-            ..Keywords::default()
+            };
+            let other = Keywords::from_toml(include_str!("keywords/other.toml"));
+            Keywords { kinds: vec![kind], ..other }
         });
         &NONE
     }
@@ -378,11 +383,6 @@ pub(super) fn normalized(text: &str) -> String {
     words[start..].join(" ")
 }
 
-/// Compiles a pattern from the program, not from the input.
-pub(super) fn pattern(source: &str) -> Regex {
-    Regex::new(source).unwrap_or_else(|error| unreachable!("a built-in pattern is valid: {error}"))
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -391,6 +391,7 @@ mod tests {
 
     #[test]
     fn the_cue_file_parses_and_has_no_unknown_section() {
+        toml::from_str::<Keywords>(include_str!("keywords/other.toml")).unwrap();
         toml::from_str::<Keywords>(include_str!("keywords/en.toml")).unwrap();
         assert_eq!(Keywords::english().language.name, "English");
     }

@@ -2,11 +2,16 @@
 
 use super::blocks::{Block, Item, Line};
 use super::items;
+use super::keywords::normalized;
 
 /// Returns the first paragraph of an item as one line, without later paragraphs.
 pub(super) fn item_line(item: &Item) -> Option<Line> {
     match item.blocks.first() {
-        Some(Block::Paragraph { lines, .. }) if !lines.is_empty() => Some(join(lines)),
+        // A line in italics below the first one is a note: "_Requirements: 1.1_".
+        Some(Block::Paragraph { lines, .. }) if !lines.is_empty() => {
+            let count = lines.iter().skip(1).take_while(|line| !line.is_emphasized).count();
+            Some(join(&lines[..=count]))
+        }
         _ => None,
     }
 }
@@ -35,4 +40,14 @@ pub(super) fn is_placeholder(text: &str) -> bool {
 
 pub(super) fn first_word(text: &str) -> String {
     crate::text::stem::words(text).next().unwrap_or_default()
+}
+
+/// Whether a heading says that something is not done: "Not in this release", "What it does NOT do".
+pub(super) fn is_negated(heading: &str) -> bool {
+    let heading = heading.split(':').next().unwrap_or(heading);
+    let words = format!(" {} ", normalized(heading));
+    let is_state = words.contains(" not started ") || words.contains(" not done ");
+    let says_not =
+        words.contains(" not ") || words.starts_with(" no ") || words.contains(" won t ");
+    says_not && !is_state && !heading.trim_end().ends_with('?')
 }

@@ -1,8 +1,10 @@
 //! Decides whether a list is a list of work, by how its items are written.
 
 use super::blocks::{Block, Item, Line};
+use super::dates;
 use super::items;
 use super::keywords::{Keywords, normalized};
+use super::lexicon::Lexicon;
 use super::requirements::has_modal;
 use super::units::Unit;
 use crate::planning::planner::Options;
@@ -31,10 +33,19 @@ pub(super) struct Evidence {
     pub(super) sized: usize,
     /// Items that end with a question mark or are bracketed instructions.
     pub(super) questions: usize,
+    /// Items of the form "Label: value".
+    pub(super) labelled: usize,
+    /// Items that are links or names of files.
+    pub(super) links: usize,
+    /// Items with a checkbox.
+    pub(super) boxes: usize,
+    /// Items with a mark that only work has: a checkbox, a status, an owner, an effort or a due
+    /// date.
+    pub(super) explicit: usize,
 }
 
 impl Evidence {
-    pub(super) fn of(keywords: &Keywords, items: &[Item]) -> Self {
+    pub(super) fn of(keywords: &Lexicon<'_>, items: &[Item]) -> Self {
         let mut evidence = Self { items: items.len(), ..Self::default() };
         for item in items {
             let Some(line) = first_line(item) else {
@@ -51,10 +62,23 @@ impl Evidence {
                 usize::from(has_modal(keywords, text) && !starts_with_verb(keywords, text));
             let holds_list = item.blocks.iter().any(|block| matches!(block, Block::List { .. }));
             evidence.groups += usize::from(line.is_all_strong() && holds_list);
-            evidence.sized += usize::from(
-                label_and_value(&line).is_none()
-                    && items::head(keywords, Options::default(), None, text, 0).stated.is_some(),
-            );
+            let head = items::head(keywords, Options::default(), None, text, 0);
+            let is_sized = head.stated.is_some();
+            evidence.sized += usize::from(label_and_value(&line).is_none() && is_sized);
+            evidence.links += usize::from(is_link(text));
+            evidence.labelled +=
+                usize::from(label_and_value(&line).is_some_and(|(label, value)| {
+                    !value.is_empty() && label.chars().all(|c| c.is_alphabetic() || c == ' ')
+                }));
+            let is_box = item.checked.is_some() || items::checkbox(text).is_some();
+            evidence.boxes += usize::from(is_box);
+            let is_field = is_field(keywords, &line);
+            let has_detail = is_sized
+                || !head.owners.is_empty()
+                || head.window.due.is_some()
+                || dates::is_dated(text);
+            evidence.explicit +=
+                usize::from(is_box || (!is_field && (has_detail || head.has_mark)));
             evidence.questions += usize::from(
                 text.ends_with('?') || (text.starts_with('[') && items::checkbox(text).is_none()),
             );
@@ -74,10 +98,21 @@ impl Evidence {
                 && self.statements * 4 <= self.items)
     }
 
+    /// Whether the form alone says that the list is work.
+    pub(super) fn is_explicit(self) -> bool {
+        self.boxes > 0 || (self.explicit > 0 && self.explicit * 2 >= self.items)
+    }
+
+    /// Whether the list is work in a text without other work.
+    pub(super) fn may_be_the_work(self) -> bool {
+        self.is_listed_work() && self.labelled * 2 <= self.items
+    }
+
     /// Whether the list is work below a heading that names a task.
     pub(super) fn are_subtasks(self) -> bool {
         self.items > 0
             && (self.units * 2 >= self.items
+                || self.is_explicit()
                 || self.marks * 2 >= self.items
                 || self.sized * 2 >= self.items
                 || self.groups * 2 >= self.items
@@ -99,10 +134,12 @@ impl Evidence {
     pub(super) fn is_listed_work(self) -> bool {
         self.items > 0
             && (self.units > 0
+                || self.is_explicit()
                 || self.marks * 2 >= self.items
                 || (self.fields * 2 <= self.items
                     && self.statements * 2 <= self.items
                     && self.modals * 2 <= self.items
+                    && self.links * 2 <= self.items
                     && self.questions * 2 <= self.items))
     }
 }
@@ -169,7 +206,23 @@ pub(super) fn is_field(keywords: &Keywords, line: &Line) -> bool {
     };
     let label = normalized(label);
     !value.is_empty()
-        && (keywords.attribute(&label).is_some() || keywords.statements.attributes.contains(&label))
+        && (is_references(value)
+            || keywords.attribute(&label).is_some()
+            || keywords.statements.attributes.contains(&label))
+}
+
+/// Whether a value only lists numbers and ids, such as "1.1, 2.3" or "FR-2 and FR-3".
+fn is_references(value: &str) -> bool {
+    let mut words =
+        value.split([',', ' ', ';']).filter(|word| !word.is_empty() && *word != "and").peekable();
+    let is_id = |word: &str| {
+        let bare = word.trim_matches(['_', '*', '.', '(', ')']);
+        bare.contains(|c: char| c.is_ascii_digit())
+            && bare.chars().all(|c| {
+                c.is_ascii_digit() || c.is_ascii_uppercase() || matches!(c, '.' | '-' | '#')
+            })
+    };
+    words.peek().is_some() && words.all(is_id)
 }
 
 /// Splits "Label: value" if the label is short enough.
@@ -180,6 +233,22 @@ pub(super) fn label_and_value(line: &Line) -> Option<(&str, &str)> {
     let short = !label.is_empty() && label.split_whitespace().count() <= 3 && label.len() <= 40;
     let is_address = value.starts_with("//");
     (short && !is_address).then_some((label, value.trim_matches(['*', ' ', '_'])))
+}
+
+/// Whether a text begins with an address or a path.
+fn is_link(text: &str) -> bool {
+    let first =
+        text.split([' ', ',']).next().unwrap_or_default().trim_matches(['`', '*', '<', '>']);
+    let has_ending = first.rsplit_once('.').is_some_and(|(name, ending)| {
+        !name.is_empty()
+            && (1..=5).contains(&ending.len())
+            && ending.chars().all(|c| c.is_ascii_alphanumeric())
+            && ending.starts_with(|c: char| c.is_ascii_lowercase())
+    });
+    first.contains("://")
+        || has_ending
+        || (first.contains('/')
+            && first.chars().all(|c| c.is_alphanumeric() || "/._-@".contains(c)))
 }
 
 fn is_statement(keywords: &Keywords, text: &str) -> bool {
@@ -201,7 +270,7 @@ mod tests {
 
     fn evidence(text: &str) -> Evidence {
         match &parser::read(text)[0] {
-            Block::List { items, .. } => Evidence::of(Keywords::english(), items),
+            Block::List { items, .. } => Evidence::of(&Lexicon::english(), items),
             _ => Evidence::default(),
         }
     }

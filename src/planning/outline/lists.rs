@@ -6,8 +6,9 @@ use super::blocks::{Block, Item, Line};
 use super::draft::{Mention, Row};
 use super::items;
 use super::keywords::{HeadingRole, Rank, normalized};
+use super::labels;
 use super::lines::{is_placeholder, item_line};
-use super::list_classifier::{Evidence, is_field, label_and_value, starts_with_verb};
+use super::list_classifier::{is_field, label_and_value, starts_with_verb};
 use super::walker::{WalkContext, Walker};
 use crate::planning::plan::{Progress, SkipReason};
 
@@ -20,7 +21,7 @@ impl Walker<'_> {
         has_rows_below: bool,
         lead_in: &str,
     ) {
-        let evidence = Evidence::of(self.keywords, list);
+        let evidence = self.evidence(list);
         let is_work = match (place.skip, place.work) {
             (Some(_), _) => false,
             (None, Some(_)) if !self.keywords.knows_words() => true,
@@ -31,7 +32,11 @@ impl Walker<'_> {
                     let phase_like = rank == Rank::Plan
                         && (row.is_phase_unit() || row.depth == 0)
                         && row.from_heading;
-                    if phase_like && !has_rows_below && self.draft.rows[parent].children.is_empty()
+                    let is_listed = place.is_explicit && row.from_heading;
+                    if is_listed
+                        || phase_like
+                            && !has_rows_below
+                            && self.draft.rows[parent].children.is_empty()
                     {
                         evidence.is_listed_work() && !negative(lead_in)
                     } else {
@@ -39,7 +44,11 @@ impl Walker<'_> {
                     }
                 }
             },
-            (None, None) => self.threshold == Rank::Evidence && evidence.is_strong(),
+            (None, None) => {
+                evidence.is_explicit()
+                    || (self.threshold <= Rank::Evidence && evidence.is_strong())
+                    || (self.threshold <= Rank::List && evidence.may_be_the_work())
+            }
         };
         if is_work {
             let work = place.work.or(Some(self.threshold));
@@ -79,6 +88,13 @@ impl Walker<'_> {
             if self.labelled_part(item, &line, parent, place) {
                 return None;
             }
+            if self.is_prerequisite(&line) {
+                self.draft.rows[parent]
+                    .mentions
+                    .push(Mention::of_text(&line.text, line.span.clone()));
+                self.describe(parent, item.span.clone());
+                return None;
+            }
         } else if let Some(HeadingRole::Skip(reason)) =
             self.label_role(&line, false).filter(|role| ends_work(*role))
         {
@@ -88,7 +104,7 @@ impl Walker<'_> {
         let index = self.row_of_item(item, &line, place)?;
         let below = WalkContext { parent: Some(index), is_steps: false, ..place };
         for block in item.blocks.iter().skip(1) {
-            self.below_item(block, index, below);
+            self.below_item(block, index, below, item.checked.is_some());
         }
         Some(index)
     }
@@ -103,14 +119,22 @@ impl Walker<'_> {
         }
         let shortened = head.shortened;
         let mut row = Row::of_head(head, line.span.clone(), item.span.clone());
-        row.names.extend(item.number.map(|number| number.to_string()));
+        row.names.extend(labels::label(&self.text[item.span.clone()]));
         // An item with checked and open parts is half done, as in org-mode.
         if has_checkboxes_below(item) && row.is_cancelled {
             row.is_cancelled = false;
             row.standing = Progress::Started;
         }
-        if item.checked == Some(true) || line.struck {
+        if line.struck && item.checked == Some(false) {
+            row.is_cancelled = true;
+        } else if item.checked == Some(true) || line.struck {
             row.standing = Progress::Done;
+        }
+        let is_open_box = item.checked == Some(false)
+            && place.standing == Progress::Done
+            && place.parent.is_some();
+        if row.standing == Progress::Open && !is_open_box {
+            row.standing = place.standing;
         }
         row.group = place.group;
         row.is_step = place.is_steps && item.number.is_some();
@@ -130,15 +154,14 @@ impl Walker<'_> {
     }
 
     /// Reads a block below the first line of an item that is a row.
-    fn below_item(&mut self, block: &Block, index: usize, below: WalkContext) {
+    fn below_item(&mut self, block: &Block, index: usize, below: WalkContext, is_box: bool) {
         match block {
             Block::List { items, span, .. } => {
-                let evidence = Evidence::of(self.keywords, items);
-                let is_work = if self.draft.rows[index].is_phase_unit() {
-                    evidence.is_listed_work()
-                } else {
-                    evidence.are_nested_subtasks()
-                };
+                let evidence = self.evidence(items);
+                // Below a checkbox, items without one are notes on it, unless they are clearly work.
+                let is_listed = !is_box || self.draft.rows[index].is_phase_unit();
+                let is_work =
+                    (is_listed && evidence.is_listed_work()) || evidence.are_nested_subtasks();
                 if is_work || !self.keywords.knows_words() || has_labelled_parts(self, items) {
                     self.items(items, below);
                 } else {
@@ -237,6 +260,22 @@ impl Walker<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Whether a line only says what must be finished before: "Blocked by 4.4 and 6".
+    fn is_prerequisite(&self, line: &Line) -> bool {
+        const MAX_WORDS: usize = 9;
+        let text = line.text.trim();
+        let words = &self.keywords.dependencies;
+        let lower = text.to_lowercase();
+        let starts = |cue: &String| {
+            lower.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with([' ', ':']))
+        };
+        let is_cue = words.strong.iter().chain(&words.weak).any(starts);
+        let acts = text
+            .split_once(',')
+            .is_some_and(|(_, rest)| starts_with_verb(self.keywords, rest.trim()));
+        is_cue && !acts && text.split_whitespace().count() <= MAX_WORDS
     }
 
     fn is_detail_label(&self, line: &Line) -> bool {

@@ -10,10 +10,13 @@
 //! owners, priorities, and dependencies ("depends on 2.1", "after the import").
 //!
 //! # What counts as work
-//! Keywords (`keywords/en.toml`) classify section headings. A text is planned from its clearest
-//! kind of section: a roadmap or task list if it has one, else deliverables, else features and
-//! stories, else lists of imperatives. Weaker sections become requirements that the plan is checked
-//! against.
+//! Structure decides before words. A checkbox, a table of tasks, a numbered unit ("Phase 2", "Week
+//! 3"), an owner, an effort or a due date make work of a list or a section, whatever its heading
+//! says (`work_evidence`). Where nothing is marked, keywords (`keywords/en.toml`) classify the
+//! headings, and the text is planned from its clearest kind of section ([`Rank`]): a roadmap or task
+//! list if it has one, else deliverables, else features and stories, else lists of imperatives, else
+//! any list, else the sentences that say who does what (`prose`). Weaker sections become requirements
+//! that the plan is checked against.
 //!
 //! # Limits
 //! The planner does not:
@@ -23,17 +26,18 @@
 //! - Return a cycle: a link that would form one is refused and reported.
 //! - Drop text silently: text outside rows, descriptions and requirements is in `skipped` with a
 //!   reason.
-//! - Apply English keywords to another language: such a text is planned from its headings and lists
-//!   alone, and `language_note` says so.
+//! - Apply English keywords to another language: such a text is planned from its form and the few
+//!   words in `keywords/other.toml`, and `language_note` says so.
 //!
 //! # Layers
-//! `parser` (bytes to `blocks`) -> `sections` (blocks by heading) -> `extract` (sections to rows)
-//! -> `dependencies`, `split`, `estimates`, `requirements` -> `assemble` (the plan and its
-//! `problems`).
+//! `parser` (bytes to `blocks`; `pasted` tables, `labels` and `nesting` of outlines) -> `sections`
+//! (blocks by heading) -> `extract` (sections to rows) -> `dependencies`, `split`, `estimates`,
+//! `requirements` -> `assemble` (the plan and its `problems`).
 //!
-//! Within `extract`, `section_classifier` decides, and `lists`, `sentences`, `tables`,
-//! `requirement_sections` and `statements` read. They share the state in `walker`, and use `rows`,
-//! `items`, their `notes` and `fields`.
+//! Within `extract`, `section_classifier` decides, with `work_evidence` and `list_classifier`.
+//! `lists`, `paragraphs`, `prose`, `sentences`, `tables`, `requirement_sections` and `statements`
+//! read. They share the state in `walker`, and use `rows`, `items`, their `notes` and `fields`, and
+//! the words and people in the `lexicon`.
 
 mod acyclic;
 mod assemble;
@@ -52,13 +56,19 @@ mod head;
 mod items;
 mod keyword_schema;
 mod keywords;
+mod labels;
+mod lexicon;
 mod lines;
 mod list_classifier;
 mod lists;
+mod nesting;
 mod notes;
+mod paragraphs;
 mod parser;
+mod pasted;
 mod planner;
 mod problems;
+mod prose;
 mod repair;
 mod requirement_sections;
 mod requirements;
@@ -74,6 +84,7 @@ mod title;
 mod titles;
 mod units;
 mod walker;
+mod work_evidence;
 
 pub use crate::planning::planner::Options;
 pub use planner::OutlinePlanner;
@@ -81,8 +92,10 @@ pub use planner::OutlinePlanner;
 use crate::planning::plan::{Node, Plan, Progress};
 use draft::Draft;
 use keywords::{DetectedLanguage, Keywords, Rank};
+use lexicon::Lexicon;
 use sections::Section;
 use title::Title;
+use walker::Seen;
 
 /// Reads a project description as a plan. Never fails: a text without work gives an empty plan that
 /// says why.
@@ -113,8 +126,16 @@ pub fn outline(text: &str, options: Options) -> Plan {
         DetectedLanguage::ListedItem(keywords) => read_by(keywords, text, options),
         DetectedLanguage::Unknown => read_by(Keywords::none(), text, options),
         DetectedLanguage::Likely(keywords) => {
-            let plan = read_by(keywords, text, options);
-            let by_form = plan.nodes.is_empty().then(|| read_by(Keywords::none(), text, options));
+            let (plan, rank) = read_ranked(keywords, text, options);
+            // Without a known verb in a title, the words may be of another language.
+            let has_verb = |node: &Node| {
+                node.title
+                    .split(' ')
+                    .next()
+                    .is_some_and(|word| keywords.kind_of_verb(&word.to_lowercase()).is_some())
+            };
+            let is_weak = rank <= Rank::List || !plan.nodes.iter().any(has_verb);
+            let by_form = is_weak.then(|| read_by(Keywords::none(), text, options));
             // A list of sources looks like a list of work, but has no owners and no checkboxes.
             let is_work = |plan: &Plan| {
                 let is_marked =
@@ -128,29 +149,39 @@ pub fn outline(text: &str, options: Options) -> Plan {
 }
 
 fn read_by(keywords: &Keywords, text: &str, options: Options) -> Plan {
-    let root = sections::tree(parser::read(text), keywords);
+    read_ranked(keywords, text, options).0
+}
+
+/// Returns the plan and the weakest kind of section that it comes from.
+fn read_ranked(keywords: &Keywords, text: &str, options: Options) -> (Plan, Rank) {
+    let keywords = &Lexicon::of(text, keywords);
+    let root = sections::tree(text, parser::read(text), keywords);
     let title = title::find(text, keywords, &root);
     let (draft, rank) = plainest(text, keywords, options, &root, &title);
-    assemble::plan(text, keywords, options, title, draft, rank)
+    (assemble::plan(text, keywords, options, title, draft, rank), rank)
 }
 
 /// Reads the text by increasingly weak kinds of sections until they yield a plan.
 fn plainest(
     text: &str,
-    keywords: &Keywords,
+    keywords: &Lexicon<'_>,
     options: Options,
     root: &Section,
     title: &Title,
 ) -> (Draft, Rank) {
     const ENOUGH_ROWS: usize = 2;
+    let seen = Seen::default();
     let mut best: Option<(Draft, Rank)> = None;
-    for rank in [Rank::Plan, Rank::Scope, Rank::Feature, Rank::Evidence] {
-        let draft = extract::read(text, keywords, options, root, title, rank);
+    for rank in [Rank::Plan, Rank::Scope, Rank::Feature, Rank::Evidence, Rank::List, Rank::Prose] {
+        let draft = extract::read(text, keywords, options, root, title, rank, &seen);
         let rows = draft.leaves();
         if best.as_ref().is_none_or(|(known, _)| rows > known.leaves()) {
             best = Some((draft, rank));
         }
-        if rows >= ENOUGH_ROWS {
+        let next_is_prose = rank == Rank::List;
+        if rows >= ENOUGH_ROWS
+            || (next_is_prose && best.as_ref().is_some_and(|(draft, _)| draft.leaves() > 0))
+        {
             break;
         }
     }

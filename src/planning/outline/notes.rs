@@ -8,18 +8,23 @@ use regex::Regex;
 use super::dates::{self, Window};
 use super::durations;
 use super::head::Head;
-use super::keywords::{Keywords, normalized, pattern};
-use super::titles::{is_picture, without_code};
+use super::keywords::{Keywords, normalized};
+use super::lexicon::Lexicon;
+use super::titles::{first_sentence, is_picture, without_code};
 use crate::planning::plan::Progress;
 use crate::planning::planner::Options;
+use crate::text::pattern;
 
 static GROUP: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\(([^()]{1,160})\)|\[([^\[\]]{1,160})\]"));
-static HANDLE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?:^|[\s(,])@(\p{L}[\p{L}0-9_-]{1,38})\b"));
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\p{Lu}\p{Ll}[\p{L}'\x{2019}-]*(?: \p{Lu}[\p{L}'\x{2019}-]*\.?)?$"));
+static HANDLE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(?:^|[\s(,])@(\p{L}[\p{L}\p{M}0-9_.'\x{2019}-]{0,60}[\p{L}\p{M}0-9_])")
+});
 static OWNER_NOTE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\b(?:(?:owner|assignee|responsible)\s*:\s*|assigned to:?\s+)@?(\p{L}[\p{L}0-9_-]*(?: \p{Lu}[\p{L}0-9_-]*)?)",
+        r"(?i)\b(?:(?:owner|assignee|responsible)\s*:\s*|assigned to:?\s+)@?(\p{L}[\p{L}\p{M}0-9_'\x{2019}-]*(?:\.[\p{L}\p{M}0-9_-]+)*(?: \p{Lu}[\p{L}\p{M}0-9_'\x{2019}-]*)?)",
     )
 });
 static TRAILING_PART: LazyLock<Regex> = LazyLock::new(|| {
@@ -39,7 +44,7 @@ static TRAILING_ESTIMATE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Reads owners such as "(owner: Ann)" and a final "@ann", and removes them from the line.
-pub(super) fn owners(keywords: &Keywords, rest: &mut String, head: &mut Head) {
+pub(super) fn owners(keywords: &Lexicon<'_>, rest: &mut String, head: &mut Head) {
     if keywords.knows_words()
         && let Some(found) = OWNER_NOTE.captures(rest)
     {
@@ -99,7 +104,9 @@ fn strip_handles(rest: &mut String, head: &Head) {
     while let Some(at) = rest.rfind('@') {
         let handle = &rest[at + 1..];
         let is_last = !handle.is_empty()
-            && handle.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+            && handle
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '\'' | '\u{2019}'));
         let starts_word = rest[..at].ends_with([' ', ',', '(']);
         if !is_last || !starts_word || !head.owners.iter().any(|owner| owner == handle) {
             break;
@@ -143,7 +150,7 @@ pub(super) fn clause(keywords: &Keywords, rest: &mut String, head: &mut Head) {
 }
 
 /// Removes parenthesised notes about the task from its title.
-pub(super) fn groups(keywords: &Keywords, options: Options, rest: &mut String, head: &mut Head) {
+pub(super) fn groups(keywords: &Lexicon<'_>, options: Options, rest: &mut String, head: &mut Head) {
     let mut removed: Vec<(usize, usize)> = Vec::new();
     for found in GROUP.captures_iter(rest) {
         let (Some(whole), Some(inner)) = (found.get(0), found.get(1).or(found.get(2))) else {
@@ -159,11 +166,40 @@ pub(super) fn groups(keywords: &Keywords, options: Options, rest: &mut String, h
     }
 }
 
+/// Removes sentences after the first that consist of notes only: "Build it. 3d, Ana. Then rest".
+pub(super) fn sentences(
+    keywords: &Lexicon<'_>,
+    options: Options,
+    rest: &mut String,
+    head: &mut Head,
+) {
+    let mut kept = String::new();
+    let mut left = rest.as_str();
+    while !left.is_empty() {
+        let sentence = first_sentence(left);
+        left = &left[sentence.len()..];
+        let bare = sentence.trim().trim_end_matches('.');
+        let is_first = kept.is_empty();
+        if is_first || bare.is_empty() || !is_note(keywords, options, bare, head) {
+            kept.push_str(sentence);
+        }
+    }
+    let kept = kept.trim_end().to_owned();
+    *rest = kept;
+}
+
 /// Reads a bracketed text and returns whether all of it is notes about the task. A status counts
 /// only if it is the only one and everything else is notes: "(open, shipped, cancelled)" is the
 /// subject of the task.
-fn is_note(keywords: &Keywords, options: Options, inner: &str, head: &mut Head) -> bool {
-    let before = (head.standing, head.is_cancelled, head.has_mark);
+fn is_note(keywords: &Lexicon<'_>, options: Options, inner: &str, head: &mut Head) -> bool {
+    // "2 days, 3 hours" is one effort.
+    if let Some(stated) = durations::parse(keywords, options.day_minutes, inner.trim())
+        && stated.text.len() == inner.trim().len()
+    {
+        head.stated.get_or_insert(stated);
+        return true;
+    }
+    let before = (head.standing, head.is_cancelled, head.has_mark, head.has_worded_state);
     let parts: Vec<&str> =
         inner.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
     let states = parts.iter().filter(|part| keywords.status.is_state(&state_words(part))).count();
@@ -171,6 +207,7 @@ fn is_note(keywords: &Keywords, options: Options, inner: &str, head: &mut Head) 
     let mut prerequisites: Vec<&str> = Vec::new();
     let mut is_after_prerequisite = false;
     let mut known = 0;
+    let mut names: Vec<&str> = Vec::new();
     for part in &parts {
         if names_prerequisite(keywords, part) {
             is_after_prerequisite = true;
@@ -182,10 +219,17 @@ fn is_note(keywords: &Keywords, options: Options, inner: &str, head: &mut Head) 
         if is_after_prerequisite {
             prerequisites.push(part);
             known += 1;
+        } else if NAME.is_match(part) {
+            names.push(part);
         }
     }
+    // Beside an effort or a date, a single name is the owner: "(4 days, Jonas)".
+    if names.len() == 1 && known > 0 && known + 1 == parts.len() && states == 0 {
+        head.add_owner(names[0]);
+        known += 1;
+    }
     if known < parts.len() || states > 1 {
-        (head.standing, head.is_cancelled, head.has_mark) = before;
+        (head.standing, head.is_cancelled, head.has_mark, head.has_worded_state) = before;
         // "(done, without the roof)" starts with the status and then adds details.
         if let Some(standing) = parts
             .first()
@@ -216,7 +260,7 @@ fn state_words(text: &str) -> String {
 }
 
 /// Reads one short note about a task. Returns whether it was one.
-fn note(keywords: &Keywords, options: Options, text: &str, head: &mut Head) -> bool {
+fn note(keywords: &Lexicon<'_>, options: Options, text: &str, head: &mut Head) -> bool {
     let bare = text.trim_matches(|c: char| is_picture(c) || c.is_whitespace() || c == '*');
     if let Some(stated) = durations::parse(keywords, options.day_minutes, bare) {
         head.stated.get_or_insert(stated);
@@ -229,9 +273,15 @@ fn note(keywords: &Keywords, options: Options, text: &str, head: &mut Head) -> b
     {
         return true;
     }
+    if let Some(date) = dates::whole(bare) {
+        head.window.due.get_or_insert(date);
+        return true;
+    }
     let words = normalized(bare);
     if let Some(standing) = keywords.status.standing(&state_words(bare)) {
-        head.reaches(standing);
+        // Words are more exact than a mark before them: "✅ (in progress)".
+        head.standing = standing;
+        (head.has_mark, head.has_worded_state) = (true, true);
         return true;
     }
     let label =
@@ -248,6 +298,11 @@ fn note(keywords: &Keywords, options: Options, text: &str, head: &mut Head) -> b
     }
     if keywords.status.open.contains(&words) {
         head.has_mark = true;
+        return true;
+    }
+    let people = keywords.people(bare);
+    if !people.is_empty() {
+        people.into_iter().for_each(|name| head.add_owner(name));
         return true;
     }
     if let Some(handle) = HANDLE
@@ -267,11 +322,13 @@ fn names_prerequisite(keywords: &Keywords, text: &str) -> bool {
         .strong
         .iter()
         .chain(&keywords.dependencies.weak)
+        .chain(&keywords.dependencies.reverse_strong)
+        .chain(&keywords.dependencies.reverse_weak)
         .any(|cue| text.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with([' ', ':'])))
 }
 
 /// Removes notes after the last dash, colon or comma from the end.
-pub(super) fn tail(keywords: &Keywords, options: Options, rest: &mut String, head: &mut Head) {
+pub(super) fn tail(keywords: &Lexicon<'_>, options: Options, rest: &mut String, head: &mut Head) {
     for _ in 0..4 {
         let trimmed = rest.trim_end_matches(|c: char| {
             if keywords.status.done_marks.contains(&c) {
@@ -305,7 +362,10 @@ pub(super) fn tail(keywords: &Keywords, options: Options, rest: &mut String, hea
                 }
                 _ => true,
             };
-            (short && balanced && is_stated && note(keywords, options, tail, head))
+            // "2024-01-01 - 2024-12-31" is a period.
+            let is_period = found["head"].ends_with(|c: char| c.is_ascii_digit())
+                && dates::whole(tail).is_some();
+            (short && balanced && is_stated && !is_period && note(keywords, options, tail, head))
                 .then(|| found["head"].len())
         }) else {
             return;
@@ -321,6 +381,10 @@ fn shouted_status(keywords: &Keywords, text: &str, head: &mut Head) -> Option<us
     (1..=2.min(words.len().saturating_sub(1))).rev().find_map(|count| {
         let start = text.rfind(words[words.len() - count])?;
         let shout = &text[start..];
+        // "Spark 4 DONE" names a version before its status.
+        if shout.split_whitespace().any(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+            return None;
+        }
         // "Limit the WIP" is about a status.
         let is_named = keywords.introduces(words[words.len() - count - 1]);
         if shout.chars().any(char::is_lowercase)

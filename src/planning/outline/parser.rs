@@ -10,6 +10,9 @@ use pulldown_cmark::{Options, Parser};
 
 use super::blocks::Block;
 use super::builder::Builder;
+use super::labels;
+use super::nesting::nested;
+use super::pasted;
 use super::repair::repaired;
 
 /// Splits the text into blocks, in order.
@@ -22,10 +25,18 @@ pub(super) fn read(text: &str) -> Vec<Block> {
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
     let mut builder = Builder::new(text, is_markdown(body));
     let body = without_tag_lines(body);
+    let (body, mut pasted) = pasted::tables(&body);
+    for block in &mut pasted {
+        block.shift(offset);
+    }
+    let body = labels::as_numbers(&body);
     for (event, span) in Parser::new_ext(&body, options).into_offset_iter() {
         builder.event(event, span.start + offset..span.end + offset);
     }
-    repaired(builder.finish())
+    let mut blocks = nested(text, repaired(builder.finish()));
+    blocks.extend(pasted);
+    blocks.sort_by_key(|block| block.span().start);
+    blocks
 }
 
 /// Blanks lines that contain only a tag, byte for byte.

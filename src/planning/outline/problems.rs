@@ -1,5 +1,6 @@
 //! Describes the problems of a plan for its author.
 
+use crate::domain::time::Minutes;
 use std::collections::BTreeMap;
 
 use super::acyclic::Refused;
@@ -118,18 +119,18 @@ impl Rows<'_> {
             .children
             .iter()
             .filter_map(|child| self.draft.rows[*child].stated.as_ref())
-            .map(|stated| stated.range.likely.get())
+            .map(|stated| stated.range.low.get())
             .sum();
         let is_split = row.children.iter().any(|child| self.draft.rows[*child].head == row.head);
-        if is_split || children <= own.range.likely.get() {
+        if is_split || children <= own.range.high.get() {
             return None;
         }
         let line = self.line(index);
         let message = format!(
-            "line {line}: \"{}\" is stated as {} but its parts add up to {} hours",
+            "line {line}: \"{}\" is stated as {} but its parts add up to at least {}",
             self.title(index),
             own.text,
-            (f64::from(children) / 60.0).round()
+            Minutes::new(children)
         );
         Some(self.problem(ProblemCode::ChildrenExceedParent, message, &[index], vec![line]))
     }

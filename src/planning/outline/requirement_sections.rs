@@ -4,7 +4,6 @@ use super::blocks::{Block, Item};
 use super::draft::{Mention, OrderNote};
 use super::items;
 use super::lines::item_line;
-use super::list_classifier::Evidence;
 use super::sections::Section;
 use super::walker::{WalkContext, Walker};
 use crate::planning::plan::SkipReason;
@@ -19,7 +18,7 @@ impl Walker<'_> {
         for block in &section.blocks {
             match block {
                 Block::List { items, .. } => {
-                    let evidence = Evidence::of(self.keywords, items);
+                    let evidence = self.evidence(items);
                     let as_parts = owner.is_some()
                         && evidence.verbs * 5 >= evidence.items * 3
                         && evidence.items > 1;
@@ -44,10 +43,16 @@ impl Walker<'_> {
         let mut open: Vec<&Section> = vec![section];
         while let Some(section) = open.pop() {
             for block in &section.blocks {
-                if let Block::List { items, .. } = block {
-                    for item in items {
-                        self.order_item(item);
+                match block {
+                    Block::List { items, .. } => {
+                        items.iter().for_each(|item| self.order_item(item));
                     }
+                    Block::Paragraph { lines, .. } => {
+                        let orders =
+                            lines.iter().map(|line| (line.text.clone(), line.span.clone()));
+                        self.draft.orders.extend(orders);
+                    }
+                    _ => {}
                 }
             }
             open.extend(section.children.iter().rev());
@@ -69,6 +74,9 @@ impl Walker<'_> {
                         .map(|line| Mention::of_text(&line.text, line.span)),
                 );
             }
+        }
+        if mentions.is_empty() {
+            self.draft.orders.push((line.text.clone(), line.span.clone()));
         }
         self.draft.order_notes.push(OrderNote { title: head.title, names: head.names, mentions });
     }

@@ -6,15 +6,16 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::draft::Draft;
-use super::keywords::{Keywords, normalized, pattern};
+use super::keywords::{Keywords, normalized};
 use crate::planning::plan::SkipReason;
+use crate::text::pattern;
 use crate::text::stem::content_words;
 
 /// Parenthesised text, which explains a statement and need not be covered.
 static GROUP: LazyLock<Regex> = LazyLock::new(|| pattern(r"\([^()]*\)"));
 
 /// Share of a statement's words, weighted by rarity, that a row must contain.
-const COVERED: f64 = 0.45;
+const COVERED: f64 = 0.32;
 /// Minimum number of content words in common between a statement and a covering row.
 const WORDS_IN_COMMON: usize = 2;
 /// Maximum number of rows that contain a word; a more common word distinguishes none.
@@ -24,9 +25,22 @@ const MAX_ROWS: usize = 3;
 
 /// Whether the sentence says that something must be so.
 pub(super) fn has_modal(keywords: &Keywords, text: &str) -> bool {
+    if is_story(text) {
+        return true;
+    }
     let padded = format!(" {} ", normalized(text));
     let asks = text.trim_end().ends_with('?');
     !asks && keywords.statements.modals.iter().any(|modal| padded.contains(&format!(" {modal} ")))
+}
+
+/// Whether a sentence is a user story: "As a reader, I want to search".
+fn is_story(text: &str) -> bool {
+    static STORY: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"(?i)^(?:\*{0,2}user story:?\*{0,2}:?\s*)?as an? [^,.]{2,60}, (?:i|we) (?:want|need|can|would like)\b",
+        )
+    });
+    STORY.is_match(text.trim())
 }
 
 /// Whether "must" is binding in a section of this kind.

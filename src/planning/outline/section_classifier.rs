@@ -2,12 +2,13 @@
 
 use super::blocks::Block;
 use super::keywords::{Attribute, HeadingRole, Rank, normalized};
-use super::lines::first_word;
+use super::lines::{first_word, is_negated};
 use super::list_classifier::{Evidence, label_and_value};
 use super::requirements::may_contain_requirements;
 use super::sections::Section;
 use super::units::{Unit, UnitClass};
 use super::walker::{WalkContext, Walker};
+use super::work_evidence::yields_to_marks;
 use crate::planning::plan::SkipReason;
 
 /// Maximum number of words in a group name; a longer label is a sentence that introduces a list.
@@ -57,15 +58,33 @@ impl Walker<'_> {
             .unwrap_or((text, ""));
         let role = self.keywords.heading(name, place.parent.is_some());
         if heading.line.span == self.title {
-            return match role {
-                Some(HeadingRole::Work(Rank::Plan)) => {
-                    SectionKind::Through(WalkContext { work: Some(Rank::Plan), ..place })
-                }
-                _ => SectionKind::Through(place),
-            };
+            // "Product roadmap" makes its own list work, but not every section below it.
+            let is_plan = matches!(role, Some(HeadingRole::Work(Rank::Plan)));
+            let is_whole = section.children.is_empty() || self.keywords.is_exact(text);
+            let work = (is_plan && is_whole).then_some(Rank::Plan);
+            return SectionKind::Through(WalkContext { work: work.or(place.work), ..place });
         }
+        if place.is_board
+            && let Some(standing) = self.column(text)
+        {
+            let work = place.work.or(Some(Rank::Plan));
+            return SectionKind::Through(WalkContext {
+                work,
+                standing,
+                is_explicit: true,
+                ..place
+            });
+        }
+        if is_negated(text) {
+            return SectionKind::Skip(SkipReason::OutOfScope);
+        }
+        if self.restates(section) {
+            return SectionKind::Skip(SkipReason::Restated);
+        }
+        let is_explicit = self.is_explicit(section);
         if let Some(reason) = place.skip
             && !self.holds_a_plan(reason, unit.as_ref(), role)
+            && !(is_explicit && yields_to_marks(reason))
         {
             return skipped_reading(reason, role);
         }
@@ -93,15 +112,36 @@ impl Walker<'_> {
             return reading;
         }
         match role {
+            Some(HeadingRole::Skip(reason))
+                if yields_to_marks(reason)
+                    && (is_explicit || (place.is_explicit && self.has_listed_work(section))) =>
+            {
+                SectionKind::Row
+            }
             Some(HeadingRole::Skip(reason)) => SectionKind::Skip(reason),
             Some(HeadingRole::Work(rank)) => self.work_reading(section, place, rank),
             Some(HeadingRole::Order) => SectionKind::Order,
             Some(HeadingRole::Criteria) => SectionKind::Criteria,
+            Some(HeadingRole::Detail)
+                if place.is_explicit && !heading.is_label && self.has_listed_work(section) =>
+            {
+                SectionKind::Row
+            }
             Some(HeadingRole::Detail) if place.parent.is_some() => SectionKind::Detail,
             Some(HeadingRole::Children) if place.parent.is_some() => SectionKind::Parts,
             _ if place.work.is_some() && heading.is_label => self.label_reading(section, place),
             _ if place.work.is_some() => SectionKind::Row,
-            _ if self.threshold == Rank::Evidence && self.has_strong_list(section) => {
+            _ if is_explicit || section.children.iter().any(|child| self.holds_explicit(child)) => {
+                SectionKind::Row
+            }
+            _ if place.is_among_steps => SectionKind::Row,
+            _ if place.is_among_work && self.has_listed_work(section) => SectionKind::Row,
+            _ if self.threshold <= Rank::Evidence && self.has_strong_list(section) => {
+                SectionKind::Row
+            }
+            _ if self.threshold <= Rank::List
+                && self.lists(section).any(Evidence::may_be_the_work) =>
+            {
                 SectionKind::Row
             }
             _ => SectionKind::Through(place),
@@ -165,7 +205,7 @@ impl Walker<'_> {
                 _ => SectionKind::Row,
             };
         }
-        if rank < self.threshold {
+        if rank < self.threshold && !self.is_explicit(section) {
             return SectionKind::Statements;
         }
         let place = WalkContext { work: Some(rank), ..place };
@@ -184,15 +224,22 @@ impl Walker<'_> {
                 self.keywords.statements.lead_ins.contains(&first_word(&line.text))
                     || self.says_steps(&line.text);
             !line.is_all_strong()
+                && line.text.trim_end().ends_with(':')
                 && Unit::leading(self.keywords, &line.text).is_none()
-                && (place.parent.is_some() || opens_sentence || words > LABEL_NAME_WORDS)
+                && (opens_sentence || words > LABEL_NAME_WORDS)
         });
         if is_lead_in && place.parent.is_none() {
             return SectionKind::Through(place);
         }
         let above_is_phase = !is_lead_in && self.is_phase_above(place);
         match evidence {
-            Some(evidence) if evidence.are_subtasks() && above_is_phase => SectionKind::Row,
+            Some(evidence)
+                if above_is_phase
+                    && (evidence.are_subtasks()
+                        || (place.is_explicit && evidence.is_listed_work())) =>
+            {
+                SectionKind::Row
+            }
             Some(evidence) if evidence.are_subtasks() => SectionKind::Parts,
             Some(evidence)
                 if place.parent.is_none()
@@ -202,6 +249,7 @@ impl Walker<'_> {
                 SectionKind::Row
             }
             _ if place.parent.is_some() => SectionKind::Detail,
+            None if place.is_explicit => SectionKind::Through(place),
             _ => SectionKind::Skip(SkipReason::Prose),
         }
     }
@@ -212,12 +260,15 @@ impl Walker<'_> {
     }
 
     fn is_phase_above(&self, place: WalkContext) -> bool {
-        place.parent.is_none_or(|parent| self.draft.rows[parent].is_phase_unit())
+        place.parent.is_none_or(|parent| {
+            let row = &self.draft.rows[parent];
+            row.is_phase_unit() || (place.is_explicit && row.from_heading)
+        })
     }
 
     fn first_evidence(&self, section: &Section) -> Option<Evidence> {
         section.blocks.iter().find_map(|block| match block {
-            Block::List { items, .. } => Some(Evidence::of(self.keywords, items)),
+            Block::List { items, .. } => Some(self.evidence(items)),
             _ => None,
         })
     }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::blocks::{Block, Item, Line};
 use super::keywords::{HeadingRole, Keywords, Rank};
+use super::list_classifier::label_and_value;
 use super::units::Unit;
 
 /// A heading and its content. The first section of a text has no heading.
@@ -56,10 +57,11 @@ const CAPITALS: u32 = 12;
 const UNIT_LINE: u32 = 14;
 
 /// Builds the tree of sections and returns its root, which has no heading.
-pub(super) fn tree(blocks: Vec<Block>, keywords: &Keywords) -> Section {
+pub(super) fn tree(text: &str, blocks: Vec<Block>, keywords: &Keywords) -> Section {
     let has_headings =
         blocks.iter().any(|block| matches!(block, Block::Heading { level: 1 | 2, .. }));
-    let mut outline = Outline { keywords, has_headings, stack: vec![Section::default()] };
+    let mut outline =
+        Outline { keywords, has_headings, is_on_list: false, stack: vec![Section::default()] };
     let mut blocks = blocks.into_iter().peekable();
     while let Some(block) = blocks.next() {
         let next_is_content =
@@ -68,10 +70,21 @@ pub(super) fn tree(blocks: Vec<Block>, keywords: &Keywords) -> Section {
             blocks.peek(),
             Some(Block::List { .. } | Block::Table { .. } | Block::Code { .. })
         );
+        let next_is_paragraph = matches!(blocks.peek(), Some(Block::Paragraph { .. }));
+        outline.is_on_list = matches!(
+            blocks.peek(),
+            Some(Block::List { span, .. }) if is_adjacent(text, &block, span.start)
+        );
         match block {
             Block::Heading { level, line } => outline.open(line, u32::from(level) * 10, false),
             Block::Paragraph { lines, span } => {
                 outline.paragraph(lines, span, next_is_content, next_is_list)
+            }
+            Block::List { ordered: true, mut items, .. }
+                if next_is_paragraph && is_agenda_item(&items) =>
+            {
+                let item = items.pop();
+                outline.agenda_item(item);
             }
             Block::List { ordered, items, span } => outline.list(ordered, items, span),
             other => outline.add(other),
@@ -83,6 +96,8 @@ pub(super) fn tree(blocks: Vec<Block>, keywords: &Keywords) -> Section {
 struct Outline<'a> {
     keywords: &'a Keywords,
     has_headings: bool,
+    /// Whether a list begins on the line after the paragraph that is read.
+    is_on_list: bool,
     /// Open sections, outermost first, with increasing levels.
     stack: Vec<Section>,
 }
@@ -167,6 +182,7 @@ impl Outline<'_> {
     ) -> Option<u32> {
         const MAX_CHARS: usize = 110;
         const LABEL_WORDS: usize = 8;
+        const NAME_WORDS: usize = 5;
         let text = line.text.trim();
         let words = text.split_whitespace().count();
         if text.len() > MAX_CHARS
@@ -177,7 +193,13 @@ impl Outline<'_> {
             return None;
         }
         let is_unit = Unit::leading(self.keywords, text).is_some();
-        if line.is_all_strong() {
+        let is_field = label_and_value(line).is_some_and(|(label, value)| {
+            !value.is_empty() && self.keywords.attribute(label).is_some()
+        });
+        if is_field && !is_unit {
+            return None;
+        }
+        if line.is_all_strong() || names_package(line) {
             return Some(self.label_level(LABEL_BOLD));
         }
         if is_capitals(text) {
@@ -195,7 +217,13 @@ impl Outline<'_> {
             });
         }
         let labels_list = text.ends_with(':') && list_follows && !more && words <= LABEL_WORDS;
-        if labels_list {
+        // A short line directly above a list names it, with and without a colon.
+        let names_list = self.is_on_list
+            && !more
+            && (words <= NAME_WORDS || line.is_emphasized)
+            && !text.ends_with(['.', '!', '?', ','])
+            && text.starts_with(char::is_alphanumeric);
+        if labels_list || names_list {
             return Some(self.label_level(LABEL_PLAIN));
         }
         let known = !more
@@ -246,6 +274,17 @@ impl Outline<'_> {
         }
     }
 
+    /// Opens a section for the only item of a list that running text follows: "1. Minutes".
+    fn agenda_item(&mut self, item: Option<Item>) {
+        let Some(Item { blocks, .. }) = item else { return };
+        if let Some(Block::Paragraph { mut lines, .. }) = blocks.into_iter().next()
+            && !lines.is_empty()
+        {
+            let level = self.label_level(LABEL_BOLD);
+            self.open(lines.remove(0), level, true);
+        }
+    }
+
     fn item_role(&self, item: &Item) -> Option<HeadingRole> {
         let Some(Block::Paragraph { lines, .. }) = item.blocks.first() else {
             return None;
@@ -254,6 +293,38 @@ impl Outline<'_> {
         let label = line.bold_start().trim_end_matches([':', ' ']);
         self.keywords.heading(label, false)
     }
+}
+
+/// Whether a line begins with the bold id and name of a piece of work: "**T1.2 Permits** (M2-M6)".
+fn names_package(line: &Line) -> bool {
+    let bold = line.bold_start();
+    let id = bold.split_whitespace().next().unwrap_or_default().trim_end_matches(':');
+    let letters = id.chars().take_while(char::is_ascii_uppercase).count();
+    let is_id = (1..=4).contains(&letters)
+        && id[letters..].starts_with(|c: char| c.is_ascii_digit())
+        && id[letters..].chars().all(|c| c.is_ascii_digit() || c == '.');
+    is_id && line.text[line.strong..].trim_start().starts_with(['(', '–', '-', '['])
+}
+
+/// Whether a list is one short line, as a point of an agenda is.
+fn is_agenda_item(items: &[Item]) -> bool {
+    const MAX_WORDS: usize = 6;
+    let [Item { blocks, checked: None, .. }] = items else { return false };
+    match blocks.as_slice() {
+        [Block::Paragraph { lines, .. }] => matches!(
+            lines.as_slice(),
+            [line] if line.text.split_whitespace().count() <= MAX_WORDS
+                && !line.text.trim_end().ends_with(['.', ':', '!'])
+        ),
+        _ => false,
+    }
+}
+
+/// Whether a list begins on the line after a paragraph.
+fn is_adjacent(text: &str, block: &Block, list: usize) -> bool {
+    let Block::Paragraph { lines, .. } = block else { return false };
+    let end = lines.last().map_or(list, |line| line.span.end);
+    text.get(end..list).is_some_and(|gap| gap.matches('\n').count() == 1)
 }
 
 /// Splits "**Label:** text" after its bold start.
@@ -296,7 +367,7 @@ mod tests {
             }
         }
         let mut lines = Vec::new();
-        walk(&tree(parser::read(text), Keywords::english()), 0, &mut lines);
+        walk(&tree(text, parser::read(text), Keywords::english()), 0, &mut lines);
         lines
     }
 

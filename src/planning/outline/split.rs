@@ -14,7 +14,7 @@ const MAX_PARTS: u32 = 8;
 pub(super) struct Splits {
     /// Row of the part, part number, and number of parts.
     pub(super) parts: Vec<(usize, u32, u32)>,
-    /// Tasks too large for a sensible number of parts.
+    /// Tasks that are too large and stay whole.
     pub(super) oversize: Vec<usize>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn split(draft: &mut Draft, options: Options) -> Splits {
             continue;
         }
         let parts = likely.div_ceil(largest);
-        if parts > MAX_PARTS || row.depth >= options.max_depth {
+        if !options.splits || parts > MAX_PARTS || row.depth >= options.max_depth {
             splits.oversize.push(index);
             continue;
         }
@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn five_days_become_three_parts_that_say_so() {
-        let plan = outline("## Tasks\n\n- Build the barn (5 days)\n", Options::default());
+        let options = Options { splits: true, ..Options::default() };
+        let plan = outline("## Tasks\n\n- Build the barn (5 days)\n", options);
         assert_eq!(plan.nodes.len(), 4);
         assert_eq!(plan.nodes[1].title, "Build the barn (part 1 of 3)");
         assert_eq!(

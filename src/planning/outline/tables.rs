@@ -1,13 +1,13 @@
 //! Reads tables of work: each row is a task, and the columns hold its details.
 
-use super::blocks::Row as TableRow;
-use super::dates;
+use super::blocks::{Line, Row as TableRow};
 use super::draft::Row;
 use super::items;
 use super::keywords::{Attribute, Rank, normalized};
 use super::titles;
 use super::units::Unit;
 use super::walker::{WalkContext, Walker};
+use super::{dates, durations};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -18,6 +18,106 @@ enum Column {
     Other,
 }
 
+/// Reads a table of requirements as statements. Returns whether it is one.
+pub(super) fn statements(walker: &mut Walker<'_>, header: &[String], rows: &[TableRow]) -> bool {
+    const NAMES: [&str; 7] =
+        ["requirement", "requirements", "criterion", "criteria", "user story", "story", "need"];
+    let Some(column) = header.iter().position(|name| NAMES.contains(&normalized(name).as_str()))
+    else {
+        return false;
+    };
+    for row in rows {
+        let text = row.cells.get(column).map_or("", String::as_str);
+        let line = Line { text: titles::clean(text), span: row.span.clone(), ..Line::default() };
+        walker.state(&line, row.span.clone(), None);
+    }
+    true
+}
+
+/// Columns of a table that lists work.
+struct WorkTable {
+    columns: Vec<Column>,
+    title: usize,
+    /// Whether a column says how long, when, by whom or after what.
+    has_details: bool,
+}
+
+/// Returns the columns of a table of work, by the names of the columns and by what their cells hold.
+fn work_table(walker: &Walker<'_>, header: &[String], rows: &[TableRow]) -> Option<WorkTable> {
+    let columns: Vec<Column> = header
+        .iter()
+        .enumerate()
+        .map(|(at, name)| match column(walker, name) {
+            Column::Other => by_content(walker, rows, at).unwrap_or(Column::Other),
+            known => known,
+        })
+        .collect();
+    let is_register = header.iter().any(|name| {
+        let words = normalized(name);
+        words.split(' ').any(|word| REGISTERS.contains(&word))
+    });
+    if is_register {
+        return None;
+    }
+    let is_detail = |column: &Column| matches!(column, Column::Field(field) if *field != Attribute::Priority && *field != Attribute::Acceptance);
+    let details = columns.iter().filter(|column| is_detail(column)).count();
+    let of = |wanted: Column| columns.iter().position(|column| *column == wanted);
+    // A title column of an unknown name is the one with the longest texts.
+    let longest = || {
+        let length = |at: &usize| -> usize {
+            rows.iter().filter_map(|row| row.cells.get(*at)).map(|cell| cell.chars().count()).sum()
+        };
+        let others = (0..columns.len())
+            .filter(|at| matches!(columns[*at], Column::Other | Column::WeakTitle));
+        others.max_by_key(length).filter(|at| length(at) >= 8 * rows.len().max(1))
+    };
+    let title = of(Column::Title)
+        .or_else(|| of(Column::WeakTitle).filter(|_| details > 0))
+        .or_else(|| longest().filter(|_| details > 1))?;
+    Some(WorkTable { columns, title, has_details: details > 0 })
+}
+
+/// Names of columns in registers of risks and the like, which list no work.
+const REGISTERS: [&str; 9] = [
+    "risk",
+    "risks",
+    "risiko",
+    "mitigation",
+    "likelihood",
+    "probability",
+    "impact",
+    "riesgo",
+    "risque",
+];
+
+/// Returns what a column holds, if most of its cells show it: efforts, dates or states.
+fn by_content(walker: &Walker<'_>, rows: &[TableRow], at: usize) -> Option<Column> {
+    let cells: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.cells.get(at))
+        .map(|cell| cell.trim())
+        .filter(|cell| cell.chars().any(char::is_alphanumeric))
+        .collect();
+    let most = |is: &dyn Fn(&str) -> bool| {
+        cells.len() > 1 && cells.iter().filter(|cell| is(cell)).count() * 3 >= cells.len() * 2
+    };
+    let keywords = walker.keywords;
+    let day = walker.options.day_minutes;
+    if most(&|cell| durations::parse(keywords, day, cell).is_some()) {
+        return Some(Column::Field(Attribute::Estimate));
+    }
+    if most(&|cell| dates::whole(cell).is_some()) {
+        return Some(Column::Field(Attribute::Due));
+    }
+    let is_state = |cell: &str| keywords.status.is_state(&normalized(cell));
+    most(&is_state).then_some(Column::Field(Attribute::Status))
+}
+
+/// Whether a table lists work by its form: it names work, and says how long, when or by whom.
+pub(super) fn lists_work(walker: &Walker<'_>, header: &[String], rows: &[TableRow]) -> bool {
+    work_table(walker, header, rows).is_some_and(|table| table.has_details)
+}
+
 /// Reads the table as tasks. Returns whether it is about work.
 pub(super) fn read(
     walker: &mut Walker<'_>,
@@ -25,14 +125,21 @@ pub(super) fn read(
     rows: &[TableRow],
     place: WalkContext,
 ) -> bool {
-    let columns: Vec<Column> = header.iter().map(|name| column(walker, name)).collect();
-    let support = columns
-        .iter()
-        .any(|column| matches!(column, Column::Field(field) if *field != Attribute::Priority && *field != Attribute::Acceptance));
-    let of = |wanted: Column| columns.iter().position(|column| *column == wanted);
-    let title = of(Column::Title).or_else(|| of(Column::WeakTitle).filter(|_| support));
-    let (Some(title), true) = (title, support || place.work.is_some()) else {
+    let Some(WorkTable { columns, title, has_details }) = work_table(walker, header, rows) else {
         return false;
+    };
+    if !has_details && place.work.is_none() {
+        return false;
+    }
+    let of = |wanted: Column| columns.iter().position(|column| *column == wanted);
+    // A column "Step" may hold numbers only, beside the column that says what to do.
+    let is_number = |at: usize| {
+        let mut cells = rows.iter().filter_map(|row| row.cells.get(at)).peekable();
+        cells.peek().is_some() && cells.all(|cell| !cell.contains(char::is_alphabetic))
+    };
+    let title = match of(Column::WeakTitle) {
+        Some(weak) if is_number(title) && !is_number(weak) => weak,
+        _ => title,
     };
     let prefix =
         (0..title).find(|at| columns[*at] == Column::Other).filter(|_| has_duplicates(rows, title));
@@ -58,6 +165,11 @@ fn column(walker: &Walker<'_>, name: &str) -> Column {
         return Column::Number;
     }
     let name = normalized(name.split('(').next().unwrap_or(name));
+    let padded = format!(" {name} ");
+    let names_work = || {
+        keywords.columns.title.iter().any(|word| padded.contains(&format!(" {word} ")))
+            && name.split(' ').count() <= 3
+    };
     if keywords.columns.title.contains(&name) {
         Column::Title
     } else if keywords.columns.number.contains(&name) {
@@ -66,6 +178,8 @@ fn column(walker: &Walker<'_>, name: &str) -> Column {
         Column::Field(field)
     } else if keywords.columns.weak_title.contains(&name) {
         Column::WeakTitle
+    } else if names_work() {
+        Column::Title
     } else {
         Column::Other
     }
@@ -134,6 +248,10 @@ fn other_cell(
     place: WalkContext,
 ) {
     let plain = titles::clean(cell);
+    if column == Column::Field(Attribute::Status) && plain.is_empty() {
+        let span = row.span.clone();
+        walker.apply_field(index, Attribute::Status, cell, span, place.year);
+    }
     if plain.is_empty() {
         return;
     }

@@ -5,9 +5,12 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::draft::Draft;
-use super::keywords::{Keywords, pattern};
+use super::draft::{Draft, Row};
+use super::keywords::Keywords;
+use super::units::Unit;
+use crate::text::pattern;
 use crate::text::similarity::TitleIndex;
+use crate::text::stem::content_words;
 
 /// Minimum similarity between a phrase and the title it refers to.
 const LIKENESS_FLOOR: f64 = 0.62;
@@ -36,6 +39,8 @@ pub(super) struct Targets<'a> {
     titles: TitleIndex,
     /// Rows by their lower-case numbers and ids.
     names: BTreeMap<String, Vec<usize>>,
+    /// Rows by the content words of their titles.
+    holders: BTreeMap<String, BTreeSet<usize>>,
 }
 
 /// An item of a list outside the plan, and the row that it refers to.
@@ -55,7 +60,31 @@ pub(super) enum Target {
 impl<'a> Targets<'a> {
     pub(super) fn new(draft: &'a Draft, keywords: &'a Keywords) -> Self {
         let titles = TitleIndex::new(draft.rows.iter().map(|row| row.title.as_str()));
-        Self { draft, keywords, titles, names: names(draft) }
+        let mut holders: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        for (index, row) in draft.rows.iter().enumerate() {
+            for word in content_words(&row.title) {
+                holders.entry(word).or_default().insert(index);
+            }
+        }
+        Self { draft, keywords, titles, names: names(draft), holders }
+    }
+
+    /// Returns the only row that a name means: its id, its number with its unit, or its whole title.
+    pub(super) fn named(&self, name: &str) -> Option<usize> {
+        let name = name.trim().trim_matches(['"', '\'', '`', '*', '.', ',', ':', '-', ' ']).trim();
+        let words = crate::text::stem::words(name).collect::<Vec<_>>().join(" ");
+        if let [row] = self.rows_named(name.trim_start_matches('#')).as_slice() {
+            return Some(*row);
+        }
+        let is_unit = |unit: &Unit| format!("{} {}", unit.word, unit.number) == words;
+        let is_titled = |row: &Row| {
+            crate::text::stem::words(&row.title).collect::<Vec<_>>().join(" ") == words
+                || row.unit.as_ref().is_some_and(is_unit)
+        };
+        let rows = self.draft.rows.iter().enumerate();
+        let mut found = rows.filter(|(_, row)| is_titled(row)).map(|(at, _)| at);
+        let row = found.next().filter(|_| !words.is_empty())?;
+        found.next().is_none().then_some(row)
     }
 
     /// Returns the row with the title most similar to the whole text, if it is similar enough.
@@ -85,7 +114,9 @@ impl<'a> Targets<'a> {
         }
         if let Some(found) = NUMBERED.captures(phrase) {
             let word = found.name("word").map(|word| word.as_str());
-            if word.map_or(strong, |word| self.is_unit_word(word)) {
+            // "3.1" and "#3" are names anywhere; after "after", "3" may be an amount.
+            let is_name = strong || found["number"].contains('.') || phrase.starts_with('#');
+            if word.map_or(is_name, |word| self.is_unit_word(word)) {
                 return self.numbered(
                     from,
                     word,
@@ -95,8 +126,7 @@ impl<'a> Targets<'a> {
                 );
             }
         }
-        if strong
-            && SHORT_NAME.is_match(phrase)
+        if SHORT_NAME.is_match(phrase)
             && let [row] = self.rows_named(phrase).as_slice()
             && *row != from
         {
@@ -218,7 +248,11 @@ impl<'a> Targets<'a> {
         } else {
             (WEAK_LIKENESS_FLOOR, LIKENESS_FLOOR)
         };
+        let is_definite = phrase.to_lowercase().starts_with("the ");
         let phrase = self.without_noise(phrase);
+        if let Some(row) = self.only_holder(from, &phrase, is_definite) {
+            return Target::Rows(vec![row]);
+        }
         let is_family = |row: usize| {
             row == from || self.draft.is_ancestor(row, from) || self.draft.is_ancestor(from, row)
         };
@@ -233,6 +267,29 @@ impl<'a> Targets<'a> {
         match is_sure {
             true => Target::Rows(vec![best.index]),
             false => Target::Unsure(Some(best.index).filter(|_| best.score >= guess_floor)),
+        }
+    }
+
+    /// Returns the only row whose title holds all content words of a phrase. A single word must be
+    /// definite: "the import".
+    fn only_holder(&self, from: usize, phrase: &str, is_definite: bool) -> Option<usize> {
+        let wanted: BTreeSet<String> = content_words(phrase).into_iter().collect();
+        if wanted.is_empty() || (wanted.len() < 2 && !is_definite) {
+            return None;
+        }
+        let mut holders = wanted.iter().map(|word| self.holders.get(word));
+        let first = holders.next()??;
+        let mut rows: BTreeSet<usize> = first.clone();
+        for other in holders {
+            rows = rows.intersection(other?).copied().collect();
+        }
+        let is_family =
+            |row: usize| self.draft.is_ancestor(row, from) || self.draft.is_ancestor(from, row);
+        rows.remove(&from);
+        rows.retain(|row| !is_family(*row));
+        match rows.into_iter().collect::<Vec<_>>().as_slice() {
+            [row] => Some(*row),
+            _ => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tests the whole planner on small texts.
 
+mod cases;
 mod notes;
 
 use chrono::NaiveDate;

@@ -5,10 +5,12 @@ use std::ops::Range;
 use super::blocks::{Block, Line};
 use super::front_matter::FrontMatter;
 use super::items;
-use super::keywords::{HeadingRole, Keywords, normalized};
+use super::keywords::{HeadingRole, normalized};
+use super::lexicon::Lexicon;
 use super::list_classifier::label_and_value;
 use super::sections::Section;
 use super::titles::{self, clean, first_sentence};
+use super::units::NUMBERING;
 use crate::planning::planner::Options;
 
 /// The title, its span, and the span of its heading.
@@ -22,7 +24,7 @@ pub(super) struct Title {
 
 /// Finds the title in the front matter, in "Project title: …", in the leading heading, or in the
 /// first line.
-pub(super) fn find(text: &str, keywords: &Keywords, root: &Section) -> Title {
+pub(super) fn find(text: &str, keywords: &Lexicon<'_>, root: &Section) -> Title {
     let heading = leading_heading(keywords, root);
     let named = front_matter_title(text, root).or_else(|| labelled(keywords, root));
     if let Some((title, span)) = named {
@@ -62,7 +64,7 @@ fn front_matter_title(text: &str, root: &Section) -> Option<(String, Range<usize
 }
 
 /// Returns the first heading if it is above all others and does not name a known kind of section.
-fn leading_heading(keywords: &Keywords, root: &Section) -> Option<(String, Range<usize>)> {
+fn leading_heading(keywords: &Lexicon<'_>, root: &Section) -> Option<(String, Range<usize>)> {
     let first = root.children.first()?;
     let heading = first.heading.as_ref()?;
     let leads = root.blocks.iter().all(|block| {
@@ -72,12 +74,16 @@ fn leading_heading(keywords: &Keywords, root: &Section) -> Option<(String, Range
     let known = keywords.heading(&title, false).is_some() && root.children.len() > 1;
     let is_unit = super::units::Unit::leading(keywords, &heading.line.text)
         .is_some_and(|_| root.children.len() > 1);
-    (!heading.is_label && leads && !known && !is_unit && !title.is_empty())
+    let is_numbered = |section: &Section| {
+        section.heading.as_ref().is_some_and(|heading| NUMBERING.is_match(&heading.line.text))
+    };
+    let is_first_of_several = root.children.len() > 1 && root.children.iter().all(is_numbered);
+    (!heading.is_label && leads && !known && !is_unit && !is_first_of_several && !title.is_empty())
         .then(|| (title, heading.line.span.clone()))
 }
 
 /// Returns the title without a status: "Orchard ✅ COMPLETED" becomes "Orchard".
-fn without_status(keywords: &Keywords, text: &str) -> String {
+fn without_status(keywords: &Lexicon<'_>, text: &str) -> String {
     let head = items::head(keywords, Options::default(), None, text, 0);
     let whole = clean(text);
     if whole.starts_with(&head.title) && !head.shortened && !head.title.is_empty() {
@@ -88,7 +94,7 @@ fn without_status(keywords: &Keywords, text: &str) -> String {
 }
 
 /// Returns a labelled title near the start: "Project title: Orchard", or the line after "Title".
-fn labelled(keywords: &Keywords, root: &Section) -> Option<(String, Range<usize>)> {
+fn labelled(keywords: &Lexicon<'_>, root: &Section) -> Option<(String, Range<usize>)> {
     const NEAR: usize = 120;
     const MAX_CHARS: usize = 200;
     let is_label = |text: &str| keywords.statements.title_labels.contains(&normalized(text));

@@ -94,6 +94,24 @@ pub(super) fn first_sentence(text: &str) -> &str {
             let before = &text[..*at];
             let ends = after.starts_with(char::is_whitespace)
                 && after.trim_start().starts_with(|c: char| !c.is_lowercase());
+            // "Alg. IV", "No. 3", "den 1. Audit"
+            let next = after.split_whitespace().next().unwrap_or_default();
+            let last = before.rsplit(' ').next().unwrap_or_default();
+            let is_number = |word: &str| {
+                let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+                !bare.is_empty()
+                    && (bare.chars().all(|c| c.is_ascii_digit())
+                        || bare.chars().all(|c| matches!(c, 'I' | 'V' | 'X')) && bare.len() > 1)
+            };
+            let is_short = last.chars().count() <= 4 && last.starts_with(char::is_uppercase);
+            let article = before.trim_end_matches(|c: char| c.is_ascii_digit());
+            let is_ordinal = article.len() < before.len()
+                && ["der ", "die ", "das ", "den ", "dem ", "am ", "vom ", "zum "]
+                    .iter()
+                    .any(|word| article.to_lowercase().ends_with(word));
+            if (is_short && is_number(next)) || is_ordinal {
+                return false;
+            }
             let abbreviation = [" e.g", " i.e", "(e.g", "(i.e", " etc", " vs", " approx", " No"]
                 .iter()
                 .any(|end| before.ends_with(end));

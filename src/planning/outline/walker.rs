@@ -1,16 +1,19 @@
 //! State of one pass over the sections, and the steps that all its readers share.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::blocks::{Block, Line};
+use super::blocks::{Block, Item, Line};
 use super::draft::Draft;
-use super::fields;
+use super::head::Head;
 use super::keywords::{Attribute, Keywords, Rank};
-use super::list_classifier::label_and_value;
+use super::lexicon::Lexicon;
+use super::list_classifier::{Evidence, label_and_value};
 use super::sections::Section;
 use super::title::Title;
-use crate::planning::plan::SkipReason;
+use super::{fields, items};
+use crate::planning::plan::{Progress, SkipReason};
 use crate::planning::planner::Options;
 
 /// Position of the reader in the plan.
@@ -22,15 +25,34 @@ pub(super) struct WalkContext {
     pub(super) skip: Option<SkipReason>,
     pub(super) year: Option<i32>,
     pub(super) is_steps: bool,
+    /// Whether an enclosing section is work by its form.
+    pub(super) is_explicit: bool,
+    /// Whether the sections beside this one are work by their form.
+    pub(super) is_among_work: bool,
+    /// Whether this section is one of several numbered steps.
+    pub(super) is_among_steps: bool,
+    /// Whether the sections beside this one are the columns of a board.
+    pub(super) is_board: bool,
+    /// The state that the column or the heading above gives to rows that state none.
+    pub(super) standing: Progress,
     /// Number of the current list, shared by its rows.
     pub(super) group: usize,
+}
+
+/// Results that all passes over a text share.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// How lists are written, by their place in memory: the sections outlive the passes.
+    evidence: RefCell<HashMap<*const Item, Evidence>>,
+    /// Whether lines state work, by their bytes.
+    marked: RefCell<HashMap<(usize, usize), bool>>,
 }
 
 pub(super) struct Walker<'a> {
     pub(super) text: &'a str,
     /// Sections that may describe another row, deferred until all rows are known.
     pub(super) deferred: Vec<(&'a Section, WalkContext)>,
-    pub(super) keywords: &'a Keywords,
+    pub(super) keywords: &'a Lexicon<'a>,
     pub(super) options: Options,
     pub(super) draft: Draft,
     pub(super) threshold: Rank,
@@ -45,16 +67,18 @@ pub(super) struct Walker<'a> {
     pub(super) root_titles: BTreeMap<String, usize>,
     pub(super) root_units: BTreeMap<(String, String), usize>,
     pub(super) groups: usize,
+    seen: &'a Seen,
 }
 
 impl<'a> Walker<'a> {
     /// Starts a pass that treats sections of at least `threshold` as work.
     pub(super) fn new(
         text: &'a str,
-        keywords: &'a Keywords,
+        keywords: &'a Lexicon<'a>,
         options: Options,
         title: &Title,
         threshold: Rank,
+        seen: &'a Seen,
     ) -> Self {
         Self {
             text,
@@ -70,7 +94,32 @@ impl<'a> Walker<'a> {
             root_titles: BTreeMap::new(),
             root_units: BTreeMap::new(),
             groups: 0,
+            seen,
         }
+    }
+
+    /// Returns how the items of a list are written. A list is looked at for each section around it,
+    /// so the answer is kept.
+    pub(super) fn evidence(&self, items: &[Item]) -> Evidence {
+        let key = items.as_ptr();
+        let known = self.seen.evidence.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let evidence = Evidence::of(self.keywords, items);
+            self.seen.evidence.borrow_mut().insert(key, evidence);
+            evidence
+        })
+    }
+
+    /// Returns whether a line states work by its marks, outside of a section with a year.
+    pub(super) fn is_marked(&self, line: &Line) -> bool {
+        let key = (line.span.start, line.span.end);
+        let known = self.seen.marked.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let head = items::head(self.keywords, self.options, None, &line.text, line.strong);
+            let is_marked = states_work(self.keywords, line, &head);
+            self.seen.marked.borrow_mut().insert(key, is_marked);
+            is_marked
+        })
     }
 
     pub(super) fn next_group(&mut self) -> usize {
@@ -168,4 +217,14 @@ fn dedented(text: &str) -> String {
         )
         .collect();
     lines.join("\n").trim().to_owned()
+}
+
+/// Whether a line states work by its marks: an owner, an effort, a due date or a status.
+pub(super) fn states_work(keywords: &Keywords, line: &Line, head: &Head) -> bool {
+    let label = label_and_value(line);
+    let is_field = label.is_some_and(|(label, _)| keywords.attribute(label).is_some());
+    let has_detail = head.stated.is_some() || !head.owners.is_empty() || head.window.due.is_some();
+    let is_callout = label.is_some() && line.strong > 0 && !line.is_all_strong();
+    let has_state = head.standing != Progress::Open && !is_callout;
+    !is_field && (has_detail || has_state) && head.title.contains(' ')
 }

@@ -473,3 +473,46 @@ fn a_dependency_without_a_task_is_shown_in_full() {
         assert!(words.join(" ").contains(awaited), "{shown}");
     }
 }
+
+#[test]
+fn marks_that_are_not_read_are_named() {
+    let folder = lake();
+    let path = folder.path();
+    let text = "# Shed\n\n## Tasks\n\n- [ ] Lay the floor @ana (2d)\n- [x] Buy wood #yard\n";
+    std::fs::write(path.join("marks.md"), text).unwrap();
+    let shown = ok(path, &["plan", "marks.md", "--skipped"]);
+    let line =
+        "2 of 2 checkboxes planned, 1 of 1 owner read, 1 of 1 effort read, 0 of 1 tag read; not";
+    assert!(shown.contains(line), "{shown}");
+    assert!(shown.contains("\nnot read\n  L6     tag"), "{shown}");
+    let marks = &json_of(path, &["plan", "marks.md"])["marks"];
+    assert_eq!(marks["counts"][0]["kind"], "checkbox");
+    assert_eq!(marks["unread"][0]["text"], "#yard");
+}
+
+#[test]
+fn work_over_two_days_is_split_only_on_request() {
+    let folder = lake();
+    let path = folder.path();
+    std::fs::write(path.join("big.md"), "# Shed\n\n## Tasks\n\n- Build the shed (5 days)\n")
+        .unwrap();
+    let rows = |args: &[&str]| json_of(path, args)["plan"]["nodes"].as_array().unwrap().len();
+    assert_eq!(rows(&["plan", "big.md"]), 1);
+    assert_eq!(rows(&["plan", "big.md", "--split"]), 4);
+}
+
+#[test]
+fn plans_are_scored_against_known_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("a.md"), "# Shed\n\n- [ ] Lay the floor\n- [ ] Buy wood\n").unwrap();
+    let gold = r#"{"nodes": [{"line": 3, "title": "Lay the floor"}, {"line": 4}, {"line": 1}]}"#;
+    std::fs::write(path.join("a.gold.json"), gold).unwrap();
+    let total = json_of(path, &["eval", "plans", "."])["total"]["nodes"].clone();
+    assert_eq!(total, serde_json::json!({"right": 2, "given": 2, "wanted": 3}));
+    assert!(ok(path, &["eval", "plans", "."]).contains("100%"));
+
+    std::fs::write(path.join("b.gold.json"), "{}").unwrap();
+    let error = fails(path, &["eval", "plans", "."], 1);
+    assert!(error.contains("b.gold.json"), "{error}");
+}

@@ -83,7 +83,7 @@ async fn a_committed_set_can_be_read(store: Arc<dyn Store>) {
     assert_eq!((snapshot.seq, titles(&snapshot.state)), (seq, vec!["a".to_owned()]));
     assert_eq!(store.head().await.unwrap().seq, seq);
     let lake = snapshot.state.lake.unwrap();
-    assert_eq!((lake.format_reader, lake.max_depth), (1, 5));
+    assert_eq!((lake.format_reader, lake.max_depth), (2, 5));
 }
 
 async fn a_refused_set_has_no_effect_on_its_group(store: Arc<dyn Store>) {

@@ -29,7 +29,6 @@ use lakeplan::service::Service;
 use lakeplan::service::as_of::read_as_of;
 use lakeplan::service::plan::{PlanRequest, Preview};
 use lakeplan::store::delta::DeltaStore;
-use lakeplan::store::row::Stream;
 use lakeplan::store::{Scope, Store};
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
