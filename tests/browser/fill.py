@@ -58,7 +58,7 @@ def main(binary: str, lake: str) -> None:
     team = Team(binary, lake)
     team.run("init", ago=26)
     for name in ("portal", "ledger"):
-        team.run("plan", str(HERE / "descriptions" / f"{name}.md"), "--yes", ago=25)
+        team.run("plan", str(HERE / "descriptions" / f"{name}.md"), "--split", "--yes", ago=25)
     keys = {task["title"]: task["key"] for task in team.run("task", "list", "--limit", "1000")["tasks"]}
     key = lambda start: next(key for title, key in keys.items() if title.startswith(start))
     events = []
