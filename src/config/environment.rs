@@ -50,7 +50,7 @@ impl Environment for ProcessEnvironment {
         read_variable(name)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the one module that reads the environment")]
     fn names(&self) -> Vec<String> {
         std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
     }
@@ -81,14 +81,14 @@ pub fn read_variable(name: &str) -> Result<Option<String>, NotUtf8> {
 }
 
 /// Returns an environment variable that names a file, whatever bytes the name contains.
-#[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "the one module that reads the environment")]
 pub fn path_variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
 /// Returns the environment variables, from which storage credentials are taken. Storage variables
 /// must be valid UTF-8; other variables are skipped if they are not.
-#[expect(clippy::disallowed_methods, reason = "the one room that reads the environment")]
+#[expect(clippy::disallowed_methods, reason = "the one module that reads the environment")]
 pub fn variables() -> Result<Vec<(String, String)>, NotUtf8> {
     let of_cloud =
         |name: &str| CLOUDS.iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix));

@@ -1,11 +1,10 @@
 //! Layers of settings, and the origin of each value.
 //!
-//! `figment2`, the maintained fork of figment, merges the layers and deserializes them: its errors
-//! are values with the key and the known names, apart from the text of a value, which may be a
-//! secret, and it converts the strings of the environment only where a number or a boolean is
-//! expected; `config` renders errors as text and converts in every direction, and `confique` and
-//! `twelf` keep no origin. The origin is looked up in the layers, because figment gives a merged
-//! array the origin of the lower layer.
+//! `figment2` is the maintained fork of figment. Its errors are values that state the key and the
+//! known names, apart from the text of a value, which may be a secret. It converts strings of the
+//! environment only where a number or a boolean is expected. `config` renders errors as text and
+//! converts in every direction; `confique` and `twelf` keep no origin. The origin is looked up in the
+//! layers, because figment gives a merged array the origin of the lower layer.
 
 use std::sync::Arc;
 

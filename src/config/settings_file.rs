@@ -77,7 +77,7 @@ impl SettingsFile {
     }
 
     /// Refuses unknown keys and targets, also in the sections of targets that are not selected, and
-    /// values of the wrong type outside the sections of rooms.
+    /// values of the wrong type outside the sections of modules.
     pub fn check(&self, sections: &[&str]) -> Result<(), ConfigError> {
         if let Some(unknown) = self.targets.keys().find(|name| !TARGETS.contains(&name.as_str())) {
             let origin = format!("{}: [target.{unknown}]", self.path.display());

@@ -258,7 +258,7 @@ entities! {
         TaskRequirement = "task_requirement",
     }
     sync {
-        // Proves the stream in unit tests until sync brings entities of its own.
+        // Lets unit tests use the stream until sync has entities of its own.
         #[cfg(test)]
         Note = "sync_note",
     }

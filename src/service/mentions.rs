@@ -45,7 +45,7 @@ pub struct InboxSeen<'a> {
     pub tables: &'a LakeTables,
     /// Reason why it is not accessible.
     pub error: Option<String>,
-    /// Words an error for the user.
+    /// Returns the text of an error for the user.
     pub describe: fn(&ServiceError) -> String,
     /// SQL names of the inbox and its results table.
     pub names: [String; 2],

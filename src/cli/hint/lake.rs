@@ -1,4 +1,4 @@
-//! Words hints about opening, creating and copying a lake.
+//! Texts of hints about opening, creating and copying a lake.
 
 use std::borrow::Cow;
 

@@ -55,7 +55,8 @@ use super::time::Instant;
 use super::value::{FieldValue, InvalidValue};
 use super::violation::{Rule, Violation};
 
-/// Applied patch set: the changes for the journal, and the rollback in case the log slot is lost.
+/// Applied patch set: the changes for the journal, and the rollback in case another writer takes
+/// the log version.
 #[must_use = "a set that was applied must be written or rolled back"]
 #[derive(Debug)]
 pub struct Applied {

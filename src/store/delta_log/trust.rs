@@ -1,10 +1,10 @@
-//! Separates the changes of other writers in a table that only Lakeplan writes, and decides which
-//! are trusted.
+//! Separates other engines' changes in the journal and the event tables from Lakeplan's, and
+//! decides which are trusted.
 //!
-//! In the journal and in the appended tables, commits by Lakeplan are trusted. Another engine's
+//! In the journal and in the event tables, commits by Lakeplan are trusted. Another engine's
 //! commit is trusted if it states that it changes no rows, like a compaction: the same rows are
 //! then in other files. Its other adds and removes are kept apart, so that the table still holds
-//! what Lakeplan wrote. The next commit of Lakeplan takes them back; after that, other readers see
+//! what Lakeplan wrote. The next commit of Lakeplan reverts them; after that, other readers see
 //! the same table again.
 
 use std::collections::BTreeMap;

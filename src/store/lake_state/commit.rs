@@ -1,8 +1,8 @@
 //! Commits groups of patch sets.
 //!
 //! A commit is one Parquet file per stream and one log entry, put only if its version does not
-//! exist. No snapshot is held, and nothing is listed as long as nothing goes wrong. Each attempt
-//! relies on these rules:
+//! exist. Without errors, a commit neither holds a snapshot nor lists the log. Each attempt relies
+//! on these rules:
 //!
 //! - A group of sets is evaluated against the state at version v and written for version v+1. Only
 //!   the writer that puts entry v+1 has committed. A losing writer applies the winner's rows,
@@ -10,8 +10,8 @@
 //! - From the first put of the log entry on, every error means "unknown": the entry is read to find
 //!   out who wrote it, and put again, byte for byte, at the same version while that is free. So a
 //!   put that lands late either is the commit or finds the version taken.
-//! - A version is free only while the entry before it exists and nothing after it is listed: behind
-//!   cleaned-up entries there are holes that look free.
+//! - A version is free only while the entry before it exists and nothing after it is listed:
+//!   clean-up of the log leaves holes: versions that look free but are not.
 //! - At the deadline, an empty commit takes the version, so that a late put can never land.
 
 use std::sync::Arc;
@@ -41,8 +41,8 @@ enum Attempt {
     Reported(Vec<Outcome>),
     /// Another writer committed the version, so nothing was written.
     Conflict,
-    /// The process slept too long over the attempt; only evaluating again reveals the group's
-    /// result.
+    /// The process was suspended too long during the attempt. The group must be evaluated again to
+    /// learn its result.
     Stale,
 }
 

@@ -1,4 +1,4 @@
-//! First step: which task, requirement and user each part of the plan means.
+//! First step: finds the existing task, requirement or user for each part of the plan.
 
 mod owners;
 mod requirements;
