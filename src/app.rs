@@ -18,6 +18,7 @@ use crate::domain::time::{AsOf, Instant, rfc3339};
 use crate::domain::value::Name;
 use crate::net::{CaBundle, Network, ProxyServer};
 use crate::planning::outline::OutlinePlanner;
+use crate::planning::planner::Planner;
 use crate::runtime::{Clock, Random, SystemClock, SystemRandom, uuid_v7};
 use crate::service::change::Committed;
 use crate::service::erase::Erasable;
@@ -37,6 +38,11 @@ use crate::store::{
 
 /// Sections of the settings that modules declare.
 pub const SECTIONS: &[SectionSpec] = &[];
+
+/// Returns the planner of descriptions.
+pub fn planner() -> Arc<dyn Planner> {
+    Arc::new(OutlinePlanner)
+}
 
 /// An open lake and its services.
 pub struct App {
@@ -270,7 +276,7 @@ impl App {
             Begin::Create => DeltaStore::create(&place.root, format, at, chance).await?,
         };
         let store = Arc::new(store);
-        let planner = Arc::new(OutlinePlanner);
+        let planner = planner();
         let service =
             Service { store: Arc::clone(&store) as Arc<dyn Store>, clock, random, planner };
         Ok(Self { service, actor, store, place, run: None, end: None, committed: None })

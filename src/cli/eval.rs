@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::reply::{count, table};
 use super::{CliError, Context, Reply};
+use crate::app;
 use crate::planning::eval::{Gold, Score, Tally};
 use crate::service::ServiceError;
 use crate::service::evaluate::evaluate;
@@ -39,6 +40,7 @@ enum Verb {
 
 pub async fn run(args: Args, _: &Context) -> Result<Reply, CliError> {
     let Verb::Plans { folder } = args.verb;
+    let planner = app::planner();
     let mut total = Score::default();
     let mut scores = Vec::new();
     for (name, gold_file) in answers(&folder)? {
@@ -46,7 +48,7 @@ pub async fn run(args: Args, _: &Context) -> Result<Reply, CliError> {
             .map_err(|err| input(&gold_file, format!("is not a right plan: {err}")))?;
         let file = description(&gold_file)?;
         let text = PlanRequest::read(&path_text(&file), read(&file)?)?.text;
-        let score = evaluate(&text, &gold).await?;
+        let score = evaluate(planner.as_ref(), &text, &gold).await?;
         total.add(&score);
         scores.push((name, score));
     }
