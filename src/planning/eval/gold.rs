@@ -44,6 +44,8 @@ pub struct GoldEdge {
 #[derive(Debug, Clone, Deserialize)]
 pub struct GoldRequirement {
     pub line: usize,
+    #[serde(default)]
+    pub text: String,
     pub verdict: Verdict,
     #[serde(default)]
     pub by: Vec<usize>,

@@ -184,10 +184,16 @@ fn comes_from(node: &Node, wanted: &GoldNode) -> bool {
 
 fn verdicts(plan: &Plan, gold: &Gold) -> Tally {
     let right = gold.requirements.iter().filter(|wanted| {
-        let found = plan
-            .requirements
-            .iter()
-            .find(|found| found.span.is_some_and(|span| span.start_line == wanted.line));
+        let words = words(&wanted.text);
+        let found = (plan.requirements.iter())
+            .filter(|found| {
+                found
+                    .span
+                    .is_some_and(|span| (span.start_line..=span.end_line).contains(&wanted.line))
+            })
+            .max_by(|one, other| {
+                likeness(&words, &one.text).total_cmp(&likeness(&words, &other.text))
+            });
         found.is_some_and(|found| match wanted.verdict {
             Verdict::Not => found.covered_by.is_empty(),
             Verdict::Covered | Verdict::Partly => {

@@ -4,8 +4,8 @@
 //! starts before its children and ends after them, and a link leads from the end of the
 //! prerequisite to the start of the dependent.
 
-use super::dependencies::Link;
 use super::draft::Draft;
+use super::links::Link;
 use crate::domain::link::DependencyType;
 use crate::domain::task_graph::{TaskGraph, finish, start};
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::acyclic::{self, Refused};
-use super::dependencies::{self, Link, Reason};
+use super::dependencies;
 use super::draft::Draft;
 use super::keywords::{Keywords, Rank};
+use super::links::{Link, Reason};
 use super::problems::{self, Rows};
 use super::split::{self, Splits};
 use super::title::Title;
 use super::units::UnitClass;
-use super::{estimates, requirements};
+use super::{coverage, estimates};
 use crate::domain::value::Name;
 use crate::planning::plan::{
     LinkBasis, Node, NodeKind, Origin, Plan, PlanLink, Problem, Requirement, SkipReason, Skipped,
@@ -30,7 +31,7 @@ pub(super) fn plan(
 ) -> Plan {
     let lines = Lines::of(text);
     // A phrase may name a cancelled row, so such rows are removed only after all phrases are read.
-    let found = dependencies::find(&draft, keywords);
+    let found = dependencies::find(text, &draft, keywords);
     let found = found.restrict_to(&draft.leave_out_cancelled());
     let splits = split::split(&mut draft, options);
     let kinds = kinds(&draft, rank, &splits);
@@ -44,7 +45,7 @@ pub(super) fn plan(
     });
     let (links, refused) = acyclic::accept(&draft, links);
 
-    let requirements = requirements(&draft, &mut nodes, &lines);
+    let requirements = requirements(text, &draft, keywords, &mut nodes, &lines);
     let rows = Rows { draft: &draft, nodes: &nodes };
     let problems =
         problems(&rows, &order, &splits, &links, &family, &refused, &requirements, &lines);
@@ -65,7 +66,7 @@ pub(super) fn plan(
     let mut by_row: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     let nodes: Vec<Node> = order.iter().filter_map(|row| by_row[*row].take()).collect();
     let language_note = (!keywords.knows_words()).then(|| {
-        "The text is in a language the planner has no cue words for: it is planned by headings and lists only, and dependencies, durations and sections without work are not recognised.".to_owned()
+        "The planner knows only some words of this language, so it read the text by its form: headings, lists, tables, numbers and marks. Check the dependencies, and the parts that are no work.".to_owned()
     });
     let mut plan = Plan {
         title: title.text,
@@ -210,8 +211,14 @@ fn nodes(
         .collect()
 }
 
-fn requirements(draft: &Draft, nodes: &mut [Node], lines: &Lines<'_>) -> Vec<Requirement> {
-    let coverage = requirements::coverage(draft);
+fn requirements(
+    text: &str,
+    draft: &Draft,
+    keywords: &Keywords,
+    nodes: &mut [Node],
+    lines: &Lines<'_>,
+) -> Vec<Requirement> {
+    let coverage = coverage::coverage(text, draft, keywords.knows_words());
     let mut numbered: Vec<usize> = (0..draft.statements.len()).collect();
     numbered.sort_by_key(|at| draft.statements[*at].span.start);
     numbered.dedup_by_key(|at| draft.statements[*at].span.clone());

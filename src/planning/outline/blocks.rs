@@ -30,13 +30,24 @@ impl Block {
 }
 
 impl Block {
-    /// Moves a table or a heading by a number of bytes.
+    /// Moves a table, a list, a paragraph or a heading by a number of bytes.
     pub(super) fn shift(&mut self, bytes: usize) {
         let moved = |span: &mut Range<usize>| *span = span.start + bytes..span.end + bytes;
         match self {
             Self::Heading { line, .. } => moved(&mut line.span),
             Self::Table { rows, span, .. } => {
                 rows.iter_mut().for_each(|row| moved(&mut row.span));
+                moved(span);
+            }
+            Self::List { items, span, .. } => {
+                for item in items {
+                    moved(&mut item.span);
+                    item.blocks.iter_mut().for_each(|block| block.shift(bytes));
+                }
+                moved(span);
+            }
+            Self::Paragraph { lines, span } => {
+                lines.iter_mut().for_each(|line| moved(&mut line.span));
                 moved(span);
             }
             _ => {}

@@ -3,6 +3,7 @@
 //! A date counts only if its year is known, either from the date itself or from a heading above. No
 //! clock is read, so "next Friday" stays text.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use chrono::{Datelike, NaiveDate};
@@ -18,11 +19,12 @@ pub(super) struct Window {
     pub(super) due: Option<NaiveDate>,
 }
 
-static MONTH_NAME: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
+/// English month names, and those of German, Spanish, French and Italian that differ.
+static MONTH_NAME: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|januar|februar|m\x{e4}rz|mai|juni|juli|oktober|dezember|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|janvier|f\x{e9}vrier|mars|avril|juin|juillet|ao\x{fb}t|septembre|octobre|novembre|d\x{e9}cembre|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)";
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th)? (?P<dn>{MONTH_NAME})\b\.?(?:,? (?P<dy>\d{{4}})\b)?|\b(?P<pd>\d{{1,2}})\.(?P<pm>\d{{1,2}})\.(?P<py>\d{{4}})\b|\b(?P<sa>\d{{1,2}})/(?P<sb>\d{{1,2}})/(?P<sy>\d{{4}})\b"
+        r"(?i)\b(?P<y>\d{{4}})-(?P<m>\d{{2}})-(?P<d>\d{{2}})\b|\b(?P<mn>{MONTH_NAME})\.? (?P<md>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? (?P<my>\d{{4}})\b)?|\b(?P<dd>\d{{1,2}})(?:st|nd|rd|th|er|\.)?(?: de)? (?P<dn>{MONTH_NAME})\b\.?(?:,?(?: de)? (?P<dy>\d{{4}})\b)?|(?P<cy>\d{{4}})\x{{5e74}}(?P<cm>\d{{1,2}})\x{{6708}}(?P<cd>\d{{1,2}})\x{{65e5}}|\b(?P<pd>\d{{1,2}})\.(?P<pm>\d{{1,2}})\.(?P<py>\d{{4}})\b|\b(?P<sa>\d{{1,2}})/(?P<sb>\d{{1,2}})/(?P<sy>\d{{4}})\b"
     ))
 });
 static SAME_MONTH_END: LazyLock<Regex> =
@@ -31,12 +33,12 @@ static RANGE_SIGN: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\s*\\?(?:-|\u{2013}|\u{2014}|to|until|through)\s*$"));
 static START_CUE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)(?:not before|no earlier than|starting(?: on| from)?|starts?(?: on)?|start(?: date)?:|from|kick-?off(?: on)?:?)\s*$",
+        r"(?i)(?:not before|no earlier than|starting(?: on| from)?|ab(?: dem)?|desde(?: el)?|\x{e0} partir du|starts?(?: on)?|start(?: date)?:|from|kick-?off(?: on)?:?)\s*$",
     )
 });
 static DUE_CUE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)(?:due(?: date)?(?: on| by)?:?|by|until|before|deadline:?|no later than|ends?(?: on)?:?|complete[sd]? by|target(?: date)?:?)\s*$",
+        r"(?i)(?:due(?: date)?(?: on| by)?:?|by|until|bis(?: zum)?|hasta(?: el)?|antes del?|avant(?: le)?|entro(?: il)?|fecha l\x{ed}mite:?|before|deadline:?|no later than|ends?(?: on)?:?|complete[sd]? by|target(?: date)?:?)\s*$",
     )
 });
 static YEAR: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b(20\d{2})\b"));
@@ -88,6 +90,36 @@ pub(super) fn whole(text: &str) -> Option<NaiveDate> {
         [(0, end, date)] if *end == text.len() => Some(*date),
         _ => None,
     }
+}
+
+/// Whether a text is a day without a year: "10 May", "5/14".
+pub(super) fn is_day(text: &str) -> bool {
+    static DAY: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\d{1,2}[./]\d{1,2}\.?$"));
+    const ANY_LEAP_YEAR: i32 = 2000;
+    let text = text.trim();
+    DAY.is_match(text)
+        || matches!(dates(text, Some(ANY_LEAP_YEAR)).as_slice(), [(0, end, _)] if *end == text.len())
+}
+
+/// Returns the date before or after a title, and the range of the title: "15/03/2027: go live",
+/// "Go live ..... 2027-03-15".
+pub(super) fn beside_title(text: &str, year: Option<i32>) -> Option<(NaiveDate, Range<usize>)> {
+    static JOINT: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"^\s*(?::|\x{2013}|\x{2014}|-|\.{2,}|\t|\x{2026}+)\s*$|^\s+-\s+$")
+    });
+    let [(start, end, date)] = dates(text, year).try_into().ok()?;
+    let trimmed = text.trim_end().len();
+    if start == 0 {
+        let rest = &text[end..];
+        let title = rest.find(char::is_alphanumeric)?;
+        return JOINT.is_match(&rest[..title]).then_some((date, end + title..text.len()));
+    }
+    if end == trimmed {
+        let before = &text[..start];
+        let title = before.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ')').len();
+        return (title > 0 && JOINT.is_match(&before[title..])).then_some((date, 0..title));
+    }
+    None
 }
 
 /// Whether a text begins or ends with a full date.
@@ -153,6 +185,8 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
                 NaiveDate::from_ymd_opt(stated_year("y")?, month, number("d")?)
             } else if let Some(name) = found.name("mn") {
                 NaiveDate::from_ymd_opt(stated_year("my")?, month(name.as_str())?, number("md")?)
+            } else if let Some(month) = number("cm") {
+                NaiveDate::from_ymd_opt(stated_year("cy")?, month, number("cd")?)
             } else if let Some(month) = number("pm") {
                 NaiveDate::from_ymd_opt(stated_year("py")?, month, number("pd")?)
             } else if let (Some(first), Some(second)) = (number("sa"), number("sb")) {
@@ -178,11 +212,30 @@ fn dates(text: &str, year: Option<i32>) -> Vec<(usize, usize, NaiveDate)> {
 fn month(name: &str) -> Option<u32> {
     const STARTS: [&str; 12] =
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let name = name.to_ascii_lowercase();
-    STARTS
-        .iter()
-        .position(|start| name.starts_with(start))
-        .and_then(|at| u32::try_from(at + 1).ok())
+    const OTHERS: [(&str, u32); 17] = [
+        ("ene", 1),
+        ("gen", 1),
+        ("f\u{e9}v", 2),
+        ("m\u{e4}r", 3),
+        ("abr", 4),
+        ("avr", 4),
+        ("mai", 5),
+        ("mag", 5),
+        ("juin", 6),
+        ("giu", 6),
+        ("juil", 7),
+        ("lug", 7),
+        ("ao\u{fb}", 8),
+        ("ago", 8),
+        ("okt", 10),
+        ("ott", 10),
+        ("d", 12),
+    ];
+    let name = name.to_lowercase();
+    let english = STARTS.iter().position(|start| name.starts_with(start));
+    let other =
+        || OTHERS.iter().find(|(start, _)| name.starts_with(start)).map(|(_, month)| *month);
+    english.and_then(|at| u32::try_from(at + 1).ok()).or_else(other)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! A target is found by its number or name, or else by a title whose similarity is above a
 //! threshold. Anything less certain is reported as unresolved; nothing is guessed.
 
-use super::draft::{Draft, Mention};
+use super::draft::{Draft, Mention, OrderNote};
+use super::id_mentions;
 use super::keywords::{Attribute, Keywords};
+use super::links::{Dependencies, Link, Open, Reason};
 use super::rows::plain_words;
 use super::targets::{IDENTIFIER, ListedItem, NUMBERED, Target, Targets};
 use super::titles::without_code;
@@ -24,44 +26,14 @@ pub(super) fn has_arrow(text: &str) -> bool {
     ARROW.is_match(text)
 }
 
-/// A dependency between rows: `from` waits for `to`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) from: usize,
-    pub(super) to: usize,
-    pub(super) reason: Reason,
-    pub(super) span: Range<usize>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reason {
-    Cue(String),
-    Steps,
-    Phases,
-}
-
-/// A stated dependency with an uncertain target.
-#[derive(Debug)]
-pub(super) struct Open {
-    pub(super) from: usize,
-    pub(super) text: String,
-    pub(super) span: Range<usize>,
-    pub(super) guess: Option<usize>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Dependencies {
-    pub(super) links: Vec<Link>,
-    pub(super) open: Vec<Open>,
-}
-
 /// Finds all dependencies that the text states, explicit ones first.
-pub(super) fn find(draft: &Draft, keywords: &Keywords) -> Dependencies {
+pub(super) fn find(text: &str, draft: &Draft, keywords: &Keywords) -> Dependencies {
     let mut collector = Collector {
         draft,
         keywords,
         targets: Targets::new(draft, keywords),
         found: Dependencies::default(),
+        ordered: BTreeSet::new(),
     };
     for index in draft.preorder() {
         for mention in &draft.rows[index].mentions {
@@ -72,59 +44,13 @@ pub(super) fn find(draft: &Draft, keywords: &Keywords) -> Dependencies {
     collector.orders();
     collector.sequences();
     collector.time_units();
+    let by_id = id_mentions::find(text, draft, collector.targets.names());
     let mut found = collector.found;
+    found.links.extend(by_id);
     found.keep_first_links();
     let mut seen = BTreeSet::new();
     found.open.retain(|open| seen.insert((open.from, open.text.to_lowercase())));
     found
-}
-
-impl Dependencies {
-    /// Drops links of a row to itself, and repeated links.
-    fn keep_first_links(&mut self) {
-        let mut seen = BTreeSet::new();
-        self.links.retain(|link| link.from != link.to && seen.insert((link.from, link.to)));
-    }
-
-    /// Keeps the dependencies between kept rows and converts them to the new indices. The successor
-    /// of a removed row in a sequence follows its predecessor instead.
-    pub(super) fn restrict_to(mut self, kept: &[Option<usize>]) -> Self {
-        let is_sequence = |link: &&Link| matches!(link.reason, Reason::Steps | Reason::Phases);
-        for gone in (0..kept.len()).filter(|row| kept[*row].is_none()) {
-            let before: Vec<usize> = self
-                .links
-                .iter()
-                .filter(is_sequence)
-                .filter(|link| link.from == gone)
-                .map(|link| link.to)
-                .collect();
-            let after: Vec<Link> = self
-                .links
-                .iter()
-                .filter(is_sequence)
-                .filter(|link| link.to == gone)
-                .cloned()
-                .collect();
-            let bridges = after
-                .iter()
-                .flat_map(|link| before.iter().map(|to| Link { to: *to, ..link.clone() }));
-            self.links.extend(bridges);
-        }
-        let renumbered =
-            |link: Link| Some(Link { from: kept[link.from]?, to: kept[link.to]?, ..link });
-        self.links = self.links.into_iter().filter_map(renumbered).collect();
-        // A bridge may repeat a stated link.
-        self.keep_first_links();
-        let renumbered = |open: Open| {
-            Some(Open {
-                from: kept[open.from]?,
-                guess: open.guess.and_then(|row| kept[row]),
-                ..open
-            })
-        };
-        self.open = self.open.into_iter().filter_map(renumbered).collect();
-        self
-    }
 }
 
 /// Reads the dependency keywords of a draft, and collects what they state.
@@ -133,6 +59,8 @@ struct Collector<'a> {
     keywords: &'a Keywords,
     targets: Targets<'a>,
     found: Dependencies,
+    /// Rows with an order that the text states, which outranks that of their numbers.
+    ordered: BTreeSet<usize>,
 }
 
 impl Collector<'_> {
@@ -168,12 +96,19 @@ impl Collector<'_> {
                 }
                 taken.push(at..at + cue.len());
                 let rest = &mention.text[at + cue.len()..];
-                let phrase = self.phrase(rest.trim_start_matches([':', ' ']));
+                let rest_words = rest.trim_start_matches([':', ' ']);
+                // "We need to test the door" names no other work.
+                if rest_words.starts_with("to ") {
+                    continue;
+                }
+                let phrase = self.phrase(rest_words);
                 // A label such as "After:" is not a dependency, unless ids follow.
                 let is_label = rest.trim_start().starts_with(':') && !are_ids(phrase);
                 if !strong && (is_label || asks(&text[..at])) {
                     continue;
                 }
+                // "Not to the printer before the bands are booked" waits for the bands.
+                let reverse = reverse && !(cue == "before" && denies(&text[..at]));
                 self.cue(from, phrase, cue, mention, known, reverse, strong);
             }
         }
@@ -185,7 +120,10 @@ impl Collector<'_> {
         let quotes = quotes(rest);
         let is_quoted = |at: usize| quotes.iter().any(|quote| quote.contains(&at));
         let is_end = |(at, c): &(usize, char)| {
-            matches!(c, ';' | ')' | ']' | '(') || rest[*at..].starts_with(". ")
+            matches!(c, ';' | ')' | ']' | '(')
+                || [". ", " - ", " \u{2013} ", " \u{2014} "]
+                    .iter()
+                    .any(|end| rest[*at..].starts_with(end))
         };
         let mut ends = rest.char_indices().filter(|(at, _)| !is_quoted(*at));
         let end = ends.find(is_end).map_or(rest.len(), |(at, _)| at);
@@ -221,14 +159,18 @@ impl Collector<'_> {
         }
         let is_list_of_ids =
             phrase.contains([',', '&']) && IDENTIFIER.find_iter(phrase).count() > 1;
+        const ASIDE_WORDS: usize = 6;
+        let is_aside = !mention.is_title && mention.text.split_whitespace().count() <= ASIDE_WORDS;
         let whole = if is_list_of_ids {
             Target::Unsure(None)
         } else {
-            self.targets.resolve(from, phrase, known, strong)
+            self.targets.resolve(from, phrase, known, strong, is_aside)
         };
         let parts = separate(phrase);
-        let targets: Vec<Target> =
-            parts.iter().map(|part| self.targets.resolve(from, part, known, strong)).collect();
+        let targets: Vec<Target> = parts
+            .iter()
+            .map(|part| self.targets.resolve(from, part, known, strong, is_aside))
+            .collect();
         let is_sure = |target: &Target| matches!(target, Target::Rows(_));
         // A list can resemble the title of one of its items, and a title can itself be a list.
         let is_title = matches!(&whole, Target::Rows(rows) if rows.iter().any(|row| self.is_title(*row, phrase)));
@@ -299,10 +241,23 @@ impl Collector<'_> {
         let is_unique = |name: &str| known.iter().filter(|other| other.name == name).count() == 1;
         let unique: Vec<ListedItem> =
             known.iter().filter(|known| is_unique(&known.name)).cloned().collect();
+        let is_open_ended = |note: &OrderNote| !self.targets.phases_from(&note.title).is_empty();
+        let own: BTreeSet<usize> = (notes.iter().zip(&rows))
+            .filter(|(note, _)| !is_open_ended(note))
+            .filter_map(|(_, row)| *row)
+            .collect();
         for (note, row) in notes.iter().zip(rows) {
-            let Some(row) = row else { continue };
-            for mention in &note.mentions {
-                self.mention(row, mention, &unique);
+            // "User stories (Phase 3+)" speaks of all phases without a note of their own.
+            let mut from = self.targets.phases_from(&note.title);
+            from.retain(|row| !own.contains(row));
+            if from.is_empty() {
+                from.extend(row);
+            }
+            for row in from {
+                for mention in &note.mentions {
+                    self.mention(row, mention, &unique);
+                }
+                self.ordered.insert(row);
             }
         }
     }
@@ -391,6 +346,7 @@ impl Collector<'_> {
                 };
                 if let Some(before) = last_of_unit.insert(unit.noun(), row)
                     && self.is_next_phase(before, row)
+                    && !self.ordered.contains(&row)
                 {
                     links.push(Link {
                         from: row,
@@ -457,6 +413,15 @@ fn quotes(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// Whether a text before a keyword says "not".
+fn denies(before: &str) -> bool {
+    let clause = before.rsplit(['.', ';', ',']).next().unwrap_or(before);
+    let padded = format!(" {} ", clause.to_lowercase().replace('\u{2019}', "'"));
+    [" not ", " no ", " never ", " cannot ", "n't ", " nobody "]
+        .iter()
+        .any(|word| padded.contains(word))
 }
 
 /// Whether a text before a keyword asks: "What needs fixing" states no dependency.

@@ -173,19 +173,76 @@ impl Draft {
 
     /// Removes the cancelled rows and their descendants. Returns the new index of each row.
     pub(super) fn leave_out_cancelled(&mut self) -> Vec<Option<usize>> {
-        let mut kept: Vec<Option<usize>> = Vec::with_capacity(self.rows.len());
-        let mut count = 0;
+        let mut is_kept: Vec<bool> = Vec::with_capacity(self.rows.len());
         for index in 0..self.rows.len() {
             let row = &self.rows[index];
-            let is_below = row.parent.is_some_and(|parent| kept[parent].is_none());
+            let is_below = row.parent.is_some_and(|parent| !is_kept[parent]);
             if row.is_cancelled && !is_below {
                 let (span, title) = (row.span.clone(), row.title.clone());
                 self.skip(span, &title, SkipReason::Cancelled);
             }
-            let is_kept = !is_below && !self.rows[index].is_cancelled;
-            kept.push(is_kept.then_some(count));
-            count += usize::from(is_kept);
+            is_kept.push(!is_below && !self.rows[index].is_cancelled);
         }
+        self.retain(&is_kept)
+    }
+
+    /// Replaces headings that only hold phases ("Work package descriptions") by their content.
+    pub(super) fn hoist_containers(&mut self) {
+        let has_id = |row: &Row| row.names.iter().any(|name| name.contains(char::is_alphabetic));
+        let is_phase = |row: &Row| row.from_heading && (row.is_phase_unit() || has_id(row));
+        let mut is_kept = vec![true; self.rows.len()];
+        // Children come after their parents, so the innermost container goes first.
+        for index in (0..self.rows.len()).rev() {
+            let row = &self.rows[index];
+            let holds = row.children.iter().filter(|child| is_phase(&self.rows[**child])).count();
+            let is_bare = row.from_heading
+                && !is_phase(row)
+                && row.owners.is_empty()
+                && row.stated.is_none()
+                && row.standing == Progress::Open
+                && row.mentions.iter().all(|mention| mention.is_title);
+            if !is_bare
+                || holds < 2
+                || row.children.iter().any(|child| !self.rows[*child].from_heading)
+            {
+                continue;
+            }
+            is_kept[index] = false;
+            let (parent, children) = (row.parent, row.children.clone());
+            let (head, title) = (row.head.clone(), row.title.clone());
+            for child in &children {
+                self.rows[*child].parent = parent;
+            }
+            for statement in self.statements.iter_mut().filter(|known| known.owner == Some(index)) {
+                statement.owner = parent;
+            }
+            let siblings = match parent {
+                Some(parent) => &mut self.rows[parent].children,
+                None => &mut self.roots,
+            };
+            if let Some(at) = siblings.iter().position(|sibling| *sibling == index) {
+                siblings.splice(at..=at, children);
+            }
+            self.skip(head, &title, SkipReason::Container);
+        }
+        self.retain(&is_kept);
+        for index in 0..self.rows.len() {
+            let parent = self.rows[index].parent;
+            self.rows[index].depth = parent.map_or(0, |parent| self.rows[parent].depth + 1);
+        }
+    }
+
+    /// Removes the rows that are not kept, and every reference to them. Returns the new index of each
+    /// row.
+    fn retain(&mut self, is_kept: &[bool]) -> Vec<Option<usize>> {
+        let mut count = 0;
+        let kept: Vec<Option<usize>> = is_kept
+            .iter()
+            .map(|is_kept| {
+                count += usize::from(*is_kept);
+                is_kept.then(|| count - 1)
+            })
+            .collect();
         let renumber =
             |rows: &mut Vec<usize>| *rows = rows.iter().filter_map(|row| kept[*row]).collect();
         let rows = std::mem::take(&mut self.rows)

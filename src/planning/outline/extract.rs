@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::blocks::{Block, Line};
 use super::draft::{Draft, Row};
 use super::front_matter::FrontMatter;
-use super::keywords::{Attribute, HeadingRole, Rank};
+use super::keywords::{Attribute, HeadingRole, Rank, normalized};
 use super::lexicon::Lexicon;
 use super::lines::{is_placeholder, item_line, join};
 use super::paragraphs::is_mail_header;
@@ -37,6 +37,11 @@ pub(super) fn read<'a>(
     let mut walker = Walker::new(text, keywords, options, title, threshold, seen);
     walker.keeps_containers = walker.direct_containers(root) > 1;
     let place = WalkContext { year: dates::only_year(&title.text), ..WalkContext::default() };
+    let words = format!(" {} ", normalized(&title.text));
+    let is_steps = (keywords.statements.procedures.iter())
+        .any(|procedure| words.contains(&format!(" {procedure} ")));
+    let place = WalkContext { is_steps, ..place };
+    walker.has_lists = holds_lists(root);
     let place = walker.task_file(root, place);
     let place = if !keywords.knows_words() {
         WalkContext { work: Some(Rank::Plan), ..place }
@@ -52,7 +57,14 @@ pub(super) fn read<'a>(
         walker.plain_letter(root, place);
     }
     walker.draft.sort_siblings();
+    walker.draft.hoist_containers();
     walker.draft
+}
+
+/// Whether a section, at any depth, has a list or a table.
+fn holds_lists(section: &Section) -> bool {
+    let is_list = |block: &Block| matches!(block, Block::List { .. } | Block::Table { .. });
+    section.blocks.iter().any(is_list) || section.children.iter().any(holds_lists)
 }
 
 impl<'a> Walker<'a> {
@@ -96,7 +108,7 @@ impl<'a> Walker<'a> {
         let heading = section.heading.as_ref().map_or(0..0, |heading| heading.line.span.clone());
         let place = WalkContext {
             year: dates::only_year(section.title()).or(place.year),
-            is_steps: self.says_steps(section.title()),
+            is_steps: place.is_steps || self.says_steps(section.title()),
             ..place
         };
         match self.reading(section, place) {
@@ -194,9 +206,20 @@ impl<'a> Walker<'a> {
         }
         let columns = section.children.iter().filter(|child| self.column(child.title()).is_some());
         let is_board = columns.count() > 1;
+        let horizons =
+            section.children.iter().filter(|child| self.is_horizon(child.title())).count();
+        let is_among_horizons = horizons > 1;
         let is_among_work = self.are_work(&section.children);
         let is_among_steps = self.are_steps(&section.children);
-        let place = WalkContext { is_among_work, is_among_steps, is_board, ..place };
+        let group = self.next_group();
+        let place = WalkContext {
+            is_among_work,
+            is_among_steps,
+            is_board,
+            is_among_horizons,
+            group,
+            ..place
+        };
         for child in &section.children {
             self.section(child, place);
         }
@@ -224,13 +247,15 @@ impl<'a> Walker<'a> {
             .all(|block| matches!(block, Block::Code { .. } | Block::Markup { .. }))
             && section.children.is_empty()
             && !section.blocks.is_empty()
+            && !place.is_among_steps
             && head.unit.is_none()
         {
             return self.skip_section(section, SkipReason::Code, place);
         }
         let mut row = Row::of_head(head, line.span.clone(), section.span());
         row.from_heading = true;
-        row.group = self.next_group();
+        row.is_step = place.is_among_steps && row.unit.is_none() && !row.names.is_empty();
+        row.group = if row.is_step { place.group } else { self.next_group() };
         if line.struck {
             row.standing = Progress::Done;
         }
@@ -255,6 +280,8 @@ impl<'a> Walker<'a> {
                 skip: None,
                 is_explicit,
                 standing,
+                // The parts of a step are steps.
+                is_steps: place.is_steps || place.is_among_steps,
                 ..place
             };
             self.content(section, place);
@@ -306,14 +333,17 @@ impl<'a> Walker<'a> {
 
     fn blocks(&mut self, blocks: &[Block], place: WalkContext, has_rows_below: bool) {
         let mut lead_in = String::new();
-        for block in blocks {
+        for (at, block) in blocks.iter().enumerate() {
+            // "Steps are strictly in this order." may stand below the list or the table.
+            let ends_steps = matches!(blocks.get(at + 1), Some(Block::Paragraph { lines, .. })
+                if lines.first().is_some_and(|line| self.orders_all(&line.text)));
             match block {
                 Block::Paragraph { lines, span } => {
                     lead_in = lines.last().map(|line| line.text.clone()).unwrap_or_default();
                     self.paragraph(lines, span.clone(), place);
                 }
                 Block::List { items, span, .. } => {
-                    let is_steps = place.is_steps || self.says_steps(&lead_in);
+                    let is_steps = place.is_steps || ends_steps || self.says_steps(&lead_in);
                     self.list(
                         items,
                         span.clone(),
@@ -324,6 +354,8 @@ impl<'a> Walker<'a> {
                     lead_in.clear();
                 }
                 Block::Table { header, rows, span } => {
+                    let is_steps = ends_steps || self.orders_all(&lead_in);
+                    let place = WalkContext { is_steps, ..place };
                     if (place.skip.is_some_and(|reason| reason != SkipReason::PlannedElsewhere)
                         || !tables::read(self, header, rows, place))
                         && !tables::statements(self, header, rows)
@@ -331,7 +363,11 @@ impl<'a> Walker<'a> {
                         self.draft.skip(span.clone(), &header.join(" | "), SkipReason::Table);
                     }
                 }
-                Block::Code { span } => self.skip_code(span.clone()),
+                Block::Code { span } => {
+                    if !self.gantt(span, place) {
+                        self.skip_code(span.clone());
+                    }
+                }
                 Block::Quote { span, .. } => self.keep(span.clone(), place),
                 Block::FrontMatter { span } => {
                     self.draft.skip(span.clone(), "front matter", SkipReason::Metadata)
@@ -358,8 +394,16 @@ impl<'a> Walker<'a> {
         let is_prose = self.threshold == Rank::Prose
             && place.skip.is_none()
             && place.parent.is_none()
-            && self.prose_rows(&join(lines), place);
-        if is_prose || (place.is_explicit && self.paragraph_rows(lines, place)) {
+            && self.prose_rows(lines, place);
+        // The text below "T1.2 Permits" describes that package.
+        let is_package = |row: &Row| {
+            let is_id = |name: &String| name.contains('.') && name.starts_with(char::is_alphabetic);
+            row.from_heading && row.names.iter().any(is_id)
+        };
+        let describes = place.parent.is_some_and(|parent| is_package(&self.draft.rows[parent]));
+        let may_list = !describes && place.is_explicit
+            || (!self.keywords.knows_words() && place.work.is_some() && lines.len() > 1);
+        if is_prose || (may_list && self.paragraph_rows(lines, place)) {
             return;
         }
         if let Some(parent) = place.parent {

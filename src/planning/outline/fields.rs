@@ -38,6 +38,8 @@ pub(super) fn apply(
         }
         Attribute::Priority => row.priority = row.priority.or(keywords.priority(value)),
         Attribute::Owner => {
+            // "Lead: Ann. Participants: Bo, Cleo."
+            let value = value.split_once(". ").map_or(value, |(first, _)| first);
             for owner in
                 value.split([',', '&', '/']).map(owner_name).filter(|owner| !owner.is_empty())
             {

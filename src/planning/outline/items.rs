@@ -3,6 +3,7 @@
 //! `3. [x] **Ship it** (2 days, @anna) - COMPLETED` is the title "Ship it" with a number, a status,
 //! a duration and an owner.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -27,6 +28,17 @@ static IDENTIFIER: LazyLock<Regex> = LazyLock::new(|| {
 static STATUS_MACRO: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\{status:(?:[^{}|]*\|)*\s*title=(?P<title>[^{}|]+)(?:\|[^{}]*)?\}"));
 
+/// A state in the notation of org-mode: "TODO Write the summary".
+static STATE_WORD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^(?P<state>TODO|NEXT|DONE|WAITING|WAIT|HOLD|STARTED|DOING|IN-?PROGRESS|CANCELL?ED):?\s+(?:\[#[A-C]\]\s+)?",
+    )
+});
+
+static ORG_DATE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"\s*\b(?P<name>DEADLINE|SCHEDULED): ?<(?P<date>\d{4}-\d{2}-\d{2})[^>]{0,20}>")
+});
+
 static OUTLINE_ID: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\[?(?P<id>(?P<prefix>[A-Z]{1,8}-?)\d{1,5}(?:\.\d{1,3})*)\]?\s+"));
 
@@ -42,6 +54,8 @@ pub(super) fn head(
     strong: usize,
 ) -> Head {
     let mut head = Head { weeks: dates::weeks(text), ..Head::default() };
+    let strong = with_plain_marks(&text[..strong.min(text.len())]).len();
+    let text = &with_plain_marks(text);
     let whole = text.trim();
     // Wikis write a state as a macro: "{status:colour=Green|title=DONE}".
     let mut rest = STATUS_MACRO.replace_all(whole, "($title)").into_owned();
@@ -56,6 +70,17 @@ pub(super) fn head(
     }
     let bytes = leading_marks(keywords, &rest, &mut head);
     strip(&mut rest, bytes);
+    if let Some(found) = STATE_WORD.captures(&rest) {
+        match &found["state"] {
+            "DONE" => head.reaches(Progress::Done),
+            "STARTED" | "DOING" | "IN-PROGRESS" | "INPROGRESS" => head.reaches(Progress::Started),
+            "CANCELLED" | "CANCELED" => head.is_cancelled = true,
+            _ => {}
+        }
+        head.has_mark = true;
+        let bytes = found.get(0).map_or(0, |found| found.end());
+        strip(&mut rest, bytes);
+    }
     if let Some(found) = NUMBERING.captures(&rest) {
         let number = found.name("a").or(found.name("b")).or(found.name("c"));
         head.names.extend(number.map(|number| number.as_str().to_owned()));
@@ -103,6 +128,24 @@ pub(super) fn head(
     let bytes = commitment(keywords, &rest);
     strip(&mut rest, bytes);
     head.window = dates::window(&rest, year, false);
+    if let Some((date, kept)) = dates::beside_title(&rest, year)
+        && head.window == dates::Window::default()
+    {
+        head.window.due = Some(date);
+        let removed = kept.start;
+        rest = rest[kept].to_owned();
+        strong = strong.saturating_sub(removed).min(rest.len());
+    }
+    // "DEADLINE: <2026-12-10 Thu>"
+    while let Some(found) = ORG_DATE.captures(&rest) {
+        let date = dates::whole(&found["date"]);
+        match &found["name"] {
+            "DEADLINE" => head.window.due = date,
+            _ => head.window.not_before = date,
+        }
+        let range = found.get(0).map_or(0..0, |found| found.range());
+        rest.replace_range(range, "");
+    }
     // An owner can precede a removed ending: "Ship it @ann, depends on 2" and "Ship it @ann, due
     // 2027-01-31".
     notes::owners(keywords, &mut rest, &mut head);
@@ -111,6 +154,7 @@ pub(super) fn head(
     notes::owners(keywords, &mut rest, &mut head);
     notes::groups(keywords, options, &mut rest, &mut head);
     notes::sentences(keywords, options, &mut rest, &mut head);
+    notes::divided(keywords, options, &mut rest, &mut head);
     notes::tail(keywords, options, &mut rest, &mut head);
     notes::owners(keywords, &mut rest, &mut head);
     if rest.trim_end().ends_with(':') {
@@ -121,6 +165,10 @@ pub(super) fn head(
     let (title, shortened) = title(&rest, strong);
     head.shortened = shortened;
     head.title = title;
+    // "[-]" means canceled for most writers, and half done for those who say so.
+    if whole.starts_with("[-]") && head.standing == Progress::Started {
+        head.is_cancelled = false;
+    }
     let words = normalized(&head.title);
     if keywords.durations.horizons.iter().any(|horizon| words.contains(horizon.as_str())) {
         head.stated = None;
@@ -139,6 +187,22 @@ pub(super) fn checkbox(text: &str) -> Option<(char, usize)> {
     let rest = inside.strip_prefix(mark)?.strip_prefix(']')?;
     matches!(mark, ' ' | 'x' | 'X' | '/' | '-' | '~' | '>' | '\u{2713}' | '\u{2714}')
         .then(|| (mark, text.len() - rest.trim_start().len()))
+}
+
+/// Returns the text with the brackets and commas of East Asian texts as ASCII.
+fn with_plain_marks(text: &str) -> Cow<'_, str> {
+    const WIDE: [(char, &str); 6] = [
+        ('\u{ff08}', " ("),
+        ('\u{ff09}', ")"),
+        ('\u{3001}', ", "),
+        ('\u{ff0c}', ", "),
+        ('\u{ff1a}', ": "),
+        ('\u{ff1b}', "; "),
+    ];
+    if !text.contains(WIDE.map(|(wide, _)| wide)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(WIDE.iter().fold(text.to_owned(), |text, (wide, plain)| text.replace(*wide, plain)))
 }
 
 /// Reads a checkbox at the start and returns its length in bytes.

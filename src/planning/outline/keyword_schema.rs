@@ -201,6 +201,9 @@ pub(super) struct Statements {
     pub(super) title_labels: Vec<String>,
     pub(super) lead_ins: Vec<String>,
     pub(super) attributes: Vec<String>,
+    pub(super) outcomes: Vec<String>,
+    pub(super) procedures: Vec<String>,
+    pub(super) id_prefixes: Vec<String>,
 }
 
 /// A kind of work and its default duration.

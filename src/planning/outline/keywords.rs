@@ -89,7 +89,7 @@ struct HeadingPattern {
 /// Detected language of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum DetectedLanguage {
-    ListedItem(&'static Keywords),
+    Certain(&'static Keywords),
     /// No sign of another language, but little evidence for this one.
     Likely(&'static Keywords),
     Unknown,
@@ -115,7 +115,7 @@ impl Keywords {
         if words.len() < ENOUGH_WORDS {
             let latin = words.iter().filter(|word| word.is_ascii()).count();
             return if latin * 2 >= words.len() {
-                DetectedLanguage::ListedItem(&LANGUAGES[0])
+                DetectedLanguage::Certain(&LANGUAGES[0])
             } else {
                 DetectedLanguage::Unknown
             };
@@ -130,7 +130,7 @@ impl Keywords {
             function >= 0.06 || (function >= 0.02 && known >= 0.2) || known >= 0.35
         });
         if let Some(keywords) = known {
-            return DetectedLanguage::ListedItem(keywords);
+            return DetectedLanguage::Certain(keywords);
         }
         // A list of short tasks has few function words. In another language it still has that
         // language's words or letters.
@@ -250,13 +250,15 @@ impl Keywords {
     /// Whether any keywords exist. False for an unknown language, whose text is read by structure
     /// alone.
     pub(super) fn knows_words(&self) -> bool {
-        !self.units.phase.is_empty()
+        !self.language.name.is_empty()
     }
 
     /// Whether the heading only introduces work ("Roadmap", "Tasks") and is not work itself.
     pub(super) fn is_container(&self, heading: &str) -> bool {
         let outside = heading.split('(').next().unwrap_or(heading);
-        let heading = normalized(outside);
+        let words = normalized(outside);
+        // "Table 3.1c: List of milestones"
+        let heading = words.rsplit_once("list of ").map_or(words.as_str(), |(_, listed)| listed);
         self.patterns.iter().any(|pattern| {
             let names_work = matches!(pattern.role, HeadingRole::Work(_) | HeadingRole::Children);
             names_work
@@ -427,7 +429,7 @@ mod tests {
         let english =
             "The planner must read the text and list what is not work for the author of it.";
         let german = "Der Planer soll den Text lesen und alles auflisten, was keine Arbeit f\u{fc}r den Autor ist.";
-        assert!(matches!(Keywords::of_text(english), DetectedLanguage::ListedItem(_)));
+        assert!(matches!(Keywords::of_text(english), DetectedLanguage::Certain(_)));
         assert!(matches!(Keywords::of_text(german), DetectedLanguage::Unknown));
         assert!(matches!(Keywords::of_text("\u{8ba1}\u{5212}"), DetectedLanguage::Unknown));
     }

@@ -1,4 +1,4 @@
-//! Reads outline labels that Markdown does not know: "1.1", "a)", "II.".
+//! Reads outline labels that Markdown does not know: "1.1", "a)", "(a)", "II.".
 //!
 //! Markdown takes "1." and "1)" as items and everything else as running text. The labels of an
 //! outline are rewritten to such numbers before the text is parsed, byte for byte, and the original
@@ -14,9 +14,17 @@ use crate::text::pattern;
 
 static LABEL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^[ \t]*(?P<label>(?P<dotted>\d{1,3}(?:\.\d{1,3}){1,4}\.?)|(?P<number>\d{1,3}[.)])|(?P<roman>[IVX]{1,4}[.)]|[ivx]{2,4}[.)])|(?P<letter>[A-Za-z][.)])|(?P<stars>\*{2,4})|(?P<bullet>[-*+]))[ \t]+\S",
+        r"^[ \t]*(?P<label>(?P<dotted>\d{1,3}(?:\.\d{1,3}){1,4}\.?)|(?P<number>\d{1,3}[.)])|(?P<roman>[IVX]{1,4}[.)]|[ivx]{2,4}[.)]|\([ivx]{2,4}\))|(?P<letter>[A-Za-z][.)]|\([a-z]\))|(?P<stars>\*{2,4})|(?P<bullet>[-*+]))[ \t]+\S",
     )
 });
+
+/// Bullets that people type or paste, which Markdown does not know.
+const TYPED_BULLETS: [char; 12] = [
+    '\u{2022}', '\u{25aa}', '\u{25e6}', '\u{2023}', '\u{25cf}', '\u{25cb}', '\u{25a0}', '\u{25a1}',
+    '\u{25c6}', '\u{2043}', '\u{30fb}', '\u{b7}',
+];
+/// The space of ideographs, by which East Asian texts indent.
+const WIDE_SPACE: char = '\u{3000}';
 
 /// Style of an item's label. Items of one style are siblings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +41,9 @@ pub(super) enum Style {
 
 /// Returns the style of the label that begins a text.
 pub(super) fn style(text: &str) -> Option<Style> {
+    if let Some(bullet) = text.trim_start().chars().next().filter(|c| TYPED_BULLETS.contains(c)) {
+        return Some(Style::Bullet(bullet));
+    }
     let found = LABEL.captures(text)?;
     let label = found.name("label")?.as_str();
     let last = label.chars().next_back().unwrap_or(' ');
@@ -46,7 +57,7 @@ pub(super) fn style(text: &str) -> Option<Style> {
         Style::Stars(label.len())
     } else if found.name("bullet").is_some() {
         Style::Bullet(last)
-    } else if label.starts_with(char::is_lowercase) {
+    } else if label.trim_start_matches('(').starts_with(char::is_lowercase) {
         Style::Lower(last)
     } else {
         Style::Upper(last)
@@ -58,7 +69,7 @@ pub(super) fn label(text: &str) -> Option<String> {
     let found = LABEL.captures(text)?;
     let is_sign = found.name("bullet").or(found.name("stars")).is_some();
     let label = found.name("label").filter(|_| !is_sign)?;
-    Some(label.as_str().trim_end_matches(['.', ')']).to_owned())
+    Some(label.as_str().trim_matches(['.', ')', '(']).to_owned())
 }
 
 /// Rewrites the labels of an outline as numbers of the same length.
@@ -74,7 +85,8 @@ pub(super) fn as_numbers(text: &str) -> Cow<'_, str> {
                 .is_some_and(|(parent, _)| numbers.contains(parent))
     };
     let has_stars = text.lines().any(|line| stars(line) > 0);
-    if !has_stars && !labels.iter().any(|label| is_outline(label)) {
+    let has_bullets = text.lines().any(|line| typed_bullet(line).is_some());
+    if !has_stars && !has_bullets && !labels.iter().any(|label| is_outline(label)) {
         return Cow::Borrowed(text);
     }
     let mut result = String::with_capacity(text.len());
@@ -91,6 +103,9 @@ pub(super) fn as_numbers(text: &str) -> Cow<'_, str> {
                 result.push_str(&format!("{:0>width$})", 1, width = label.len() - 1));
                 result.push_str(&line[start + label.len()..]);
             }
+            None if !is_code && typed_bullet(line).is_some() => {
+                result.push_str(&with_hyphen(line));
+            }
             None if !is_code && stars(line) > 0 => {
                 let start = line.len() - line.trim_start().len();
                 let count = stars(line);
@@ -103,6 +118,31 @@ pub(super) fn as_numbers(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(result)
+}
+
+/// Returns the bullet that a line begins with, if Markdown does not know it, and its position.
+fn typed_bullet(line: &str) -> Option<(usize, char)> {
+    let bare = line.trim_start_matches([' ', '\t', WIDE_SPACE]);
+    let bullet = bare.chars().next().filter(|c| TYPED_BULLETS.contains(c))?;
+    let rest = bare[bullet.len_utf8()..].trim_start_matches(WIDE_SPACE);
+    (!rest.trim().is_empty()).then(|| (line.len() - bare.len(), bullet))
+}
+
+/// Returns a line of the same length with a hyphen instead of its typed bullet.
+fn with_hyphen(line: &str) -> String {
+    let Some((at, bullet)) = typed_bullet(line) else { return line.to_owned() };
+    let rest = &line[at + bullet.len_utf8()..];
+    let mut result = line[..at].replace(WIDE_SPACE, "   ");
+    // Four spaces may follow a hyphen; after five, Markdown reads code.
+    let pad = bullet.len_utf8() - 1;
+    let gap = rest.len() - rest.trim_start_matches(' ').len();
+    let extra = (pad + gap).saturating_sub(4).min(gap);
+    result.push('-');
+    result.push_str(&" ".repeat(pad));
+    result.push_str(&rest[..gap - extra]);
+    result.push_str(&"\u{c}".repeat(extra));
+    result.push_str(&rest[gap..]);
+    result
 }
 
 /// Returns the number of stars that begin a nested item in the markup of wikis: "** item".
@@ -134,7 +174,8 @@ fn shifted(label: &str, by: i32) -> Option<String> {
     const ROMAN: [&str; 12] =
         ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
     let end = label.chars().next_back().filter(|end| matches!(end, '.' | ')'));
-    let bare = label.trim_end_matches(['.', ')']);
+    let start = label.strip_prefix('(').map_or("", |_| "(");
+    let bare = label.trim_matches(['.', ')', '(']);
     let moved = if let Some((head, last)) = bare.rsplit_once('.') {
         format!("{head}.{}", last.parse::<i32>().ok()? + by)
     } else if let Some(at) = ROMAN.iter().position(|roman| *roman == bare.to_uppercase())
@@ -147,5 +188,5 @@ fn shifted(label: &str, by: i32) -> Option<String> {
         char::from_u32(u32::try_from(i32::try_from(u32::from(letter)).ok()? + by).ok()?)?
             .to_string()
     };
-    Some(moved + &end.map(String::from).unwrap_or_default())
+    Some(format!("{start}{moved}{}", end.map(String::from).unwrap_or_default()))
 }

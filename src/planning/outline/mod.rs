@@ -30,19 +30,21 @@
 //!   words in `keywords/other.toml`, and `language_note` says so.
 //!
 //! # Layers
-//! `parser` (bytes to `blocks`; `pasted` tables, `labels` and `nesting` of outlines) -> `sections`
-//! (blocks by heading) -> `extract` (sections to rows) -> `dependencies`, `split`, `estimates`,
-//! `requirements` -> `assemble` (the plan and its `problems`).
+//! `parser` (bytes to `blocks`; `pasted` tables, other `layout`, `labels` and `nesting` of outlines)
+//! -> `sections` (blocks by heading) -> `extract` (sections to rows) -> `dependencies` (`targets` of
+//! keywords, and `id_mentions`), `split`, `estimates`, `outcomes` and their `coverage` by
+//! `requirement_names` and content -> `assemble` (the plan and its `problems`).
 //!
 //! Within `extract`, `section_classifier` decides, with `work_evidence` and `list_classifier`.
-//! `lists`, `paragraphs`, `prose`, `sentences`, `tables`, `requirement_sections` and `statements`
-//! read. They share the state in `walker`, and use `rows`, `items`, their `notes` and `fields`, and
+//! `lists`, `paragraphs`, `prose`, `sentences`, `tables`, `gantt`, `requirement_sections` and
+//! `statements` read. They share the state in `walker`, and use `rows`, `items`, their `notes` and `fields`, and
 //! the words and people in the `lexicon`.
 
 mod acyclic;
 mod assemble;
 mod blocks;
 mod builder;
+mod coverage;
 mod dates;
 mod dependencies;
 mod draft;
@@ -52,17 +54,22 @@ mod estimates;
 mod extract;
 mod fields;
 mod front_matter;
+mod gantt;
 mod head;
+mod id_mentions;
 mod items;
 mod keyword_schema;
 mod keywords;
 mod labels;
+mod layout;
 mod lexicon;
 mod lines;
+mod links;
 mod list_classifier;
 mod lists;
 mod nesting;
 mod notes;
+mod outcomes;
 mod paragraphs;
 mod parser;
 mod pasted;
@@ -70,6 +77,7 @@ mod planner;
 mod problems;
 mod prose;
 mod repair;
+mod requirement_names;
 mod requirement_sections;
 mod requirements;
 mod rows;
@@ -123,7 +131,7 @@ use walker::Seen;
 pub fn outline(text: &str, options: Options) -> Plan {
     let options = Options { day_minutes: options.day_minutes.clamp(1, 24 * 60), ..options };
     match Keywords::of_text(text) {
-        DetectedLanguage::ListedItem(keywords) => read_by(keywords, text, options),
+        DetectedLanguage::Certain(keywords) => read_by(keywords, text, options),
         DetectedLanguage::Unknown => read_by(Keywords::none(), text, options),
         DetectedLanguage::Likely(keywords) => {
             let (plan, rank) = read_ranked(keywords, text, options);
@@ -157,7 +165,8 @@ fn read_ranked(keywords: &Keywords, text: &str, options: Options) -> (Plan, Rank
     let keywords = &Lexicon::of(text, keywords);
     let root = sections::tree(text, parser::read(text), keywords);
     let title = title::find(text, keywords, &root);
-    let (draft, rank) = plainest(text, keywords, options, &root, &title);
+    let (mut draft, rank) = plainest(text, keywords, options, &root, &title);
+    outcomes::add(&mut draft, &root, keywords);
     (assemble::plan(text, keywords, options, title, draft, rank), rank)
 }
 

@@ -327,6 +327,34 @@ fn names_prerequisite(keywords: &Keywords, text: &str) -> bool {
         .any(|cue| text.strip_prefix(cue.as_str()).is_some_and(|rest| rest.starts_with([' ', ':'])))
 }
 
+/// Reads notes that signs divide from the title: "Sow peas | @dan | 2d", "Rake leaves - Eve, 1 day".
+pub(super) fn divided(
+    keywords: &Lexicon<'_>,
+    options: Options,
+    rest: &mut String,
+    head: &mut Head,
+) {
+    while let Some((title, last)) = rest.rsplit_once(" | ") {
+        let (kept, last) = (title.trim_end().len(), last.trim().to_owned());
+        if kept == 0 || !(last.is_empty() || is_note(keywords, options, &last, head)) {
+            break;
+        }
+        rest.truncate(kept);
+    }
+    rest.truncate(rest.trim_end_matches([' ', '|']).len());
+    for sign in [" \u{2014} ", " \u{2013} ", " - ", " // "] {
+        if let Some((title, last)) = rest.rsplit_once(sign)
+            && last.contains(',')
+            && title.contains(' ')
+        {
+            let (kept, last) = (title.trim_end().len(), last.to_owned());
+            if is_note(keywords, options, &last, head) {
+                return rest.truncate(kept);
+            }
+        }
+    }
+}
+
 /// Removes notes after the last dash, colon or comma from the end.
 pub(super) fn tail(keywords: &Lexicon<'_>, options: Options, rest: &mut String, head: &mut Head) {
     for _ in 0..4 {

@@ -1,6 +1,8 @@
 //! Reads running text as work: lines with marks of work, several short lines, and sentences that say
 //! who does what.
 
+use std::ops::Range;
+
 use super::blocks::Line;
 use super::draft::{Mention, Row};
 use super::lines::{is_negated, join};
@@ -41,7 +43,7 @@ impl Walker<'_> {
             self.line_row(&whole, place);
             return true;
         }
-        self.prose_rows(&whole, place)
+        self.prose_rows(lines, place)
     }
 
     /// Reads one of several short lines, which stand where a list would.
@@ -72,23 +74,45 @@ impl Walker<'_> {
     }
 
     /// Reads the sentences of a paragraph that state work. Returns whether there were any.
-    pub(super) fn prose_rows(&mut self, whole: &Line, place: WalkContext) -> bool {
+    pub(super) fn prose_rows(&mut self, lines: &[Line], place: WalkContext) -> bool {
+        let whole = join(lines);
         let found = prose::stated(self.keywords, &whole.text);
-        for stated in &found {
+        for (at, stated) in found.iter().enumerate() {
             let (clause, sentence) =
                 (&whole.text[stated.clause.clone()], &whole.text[stated.sentence.clone()]);
             let head = items::head(self.keywords, self.options, place.year, clause.trim(), 0);
-            let mut row = Row::of_head(head, whole.span.clone(), whole.span.clone());
+            // The sentences up to the next piece of work are about this one.
+            let end = (found.get(at + 1)).map_or(whole.text.len(), |next| next.clause.start);
+            let span = lines_of(lines, stated.clause.start, end.max(stated.clause.end));
+            let mut row = Row::of_head(head, span.clone(), span.clone());
             row.description.push(sentence.trim().to_owned());
-            row.mentions.push(Mention::of_text(sentence, whole.span.clone()));
+            row.mentions.push(Mention::of_text(sentence, span));
             let opening =
                 whole.text[stated.sentence.start..stated.clause.start].trim().to_lowercase();
-            row.is_next |= self.keywords.dependencies.then.contains(&opening);
+            row.is_next |= stated.is_then || self.keywords.dependencies.then.contains(&opening);
             row.owners.extend(stated.agent.clone().filter(|_| row.owners.is_empty()));
             self.add(row, place);
         }
         !found.is_empty()
     }
+}
+
+/// Returns the span of the lines that hold a part of their joined text.
+fn lines_of(lines: &[Line], start: usize, end: usize) -> Range<usize> {
+    let mut at = 0;
+    let mut span: Option<Range<usize>> = None;
+    for (number, line) in lines.iter().enumerate() {
+        // As `join` does: the first line as it is, the others trimmed, with a space between.
+        let text = if number == 0 { line.text.as_str() } else { line.text.trim() };
+        let from = if number == 0 { at } else { at + 1 };
+        at = from + text.len();
+        let is_inside = from < end && at > start;
+        if is_inside {
+            let whole = span.get_or_insert_with(|| line.span.clone());
+            whole.end = line.span.end;
+        }
+    }
+    span.unwrap_or_else(|| join(lines).span)
 }
 
 /// Whether lines are the header of a mail, such as "From: …" and "Subject: …".

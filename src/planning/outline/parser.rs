@@ -11,6 +11,7 @@ use pulldown_cmark::{Options, Parser};
 use super::blocks::Block;
 use super::builder::Builder;
 use super::labels;
+use super::layout;
 use super::nesting::nested;
 use super::pasted;
 use super::repair::repaired;
@@ -24,8 +25,11 @@ pub(super) fn read(text: &str) -> Vec<Block> {
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
     let mut builder = Builder::new(text, is_markdown(body));
-    let body = without_tag_lines(body);
+    let body = layout::without_html(body);
+    let body = without_tag_lines(&body);
     let (body, mut pasted) = pasted::tables(&body);
+    let (body, laid_out) = layout::blocks(&body);
+    pasted.extend(laid_out);
     for block in &mut pasted {
         block.shift(offset);
     }

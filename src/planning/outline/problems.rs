@@ -4,8 +4,8 @@ use crate::domain::time::Minutes;
 use std::collections::BTreeMap;
 
 use super::acyclic::Refused;
-use super::dependencies::Link;
 use super::draft::Draft;
+use super::links::Link;
 use crate::planning::plan::{Node, Problem, ProblemCode, Requirement};
 
 /// Rows with their keys, for messages.

@@ -18,6 +18,8 @@ pub(super) struct Stated {
     pub(super) sentence: Range<usize>,
     /// The person at work, if the sentence names one.
     pub(super) agent: Option<String>,
+    /// Whether the sentence says that it follows the work before it: "and then".
+    pub(super) is_then: bool,
 }
 
 /// An obligation: "has to sign", "need to be connected".
@@ -42,13 +44,13 @@ static AGENT: LazyLock<Regex> = LazyLock::new(|| {
 });
 static TEAM: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^[Tt]he (?:\p{L}+ ){0,2}(?:team|committee|council|group|department|board|leads?|agency) (?:then |also |first |now )?(?P<verb>\p{Ll}+)\b",
+        r"^[Tt]he (?:\p{L}+ ){0,2}(?:team|committee|council|group|department|board|leads?|agency|association|club|company) (?:then |also |first |now )?(?P<verb>\p{Ll}+)\b",
     )
 });
 /// The end of a clause that says when: "As soon as the cameras run, …".
 static OPENING: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?:(?i:and|but|so|then|first|next|please|meanwhile|first of all|in parallel|after that|afterwards|finally)\b,? ?|(?i:as soon as|when|once|after|before|during|for|in|on|if|until|from|at)\b[^,.;:]{2,80}?(?:, | (?P<next>(?:we|I|\p{Lu}\p{L}+) )))",
+        r"^(?:(?i:and|but|so|then|first|next|please|meanwhile|first of all|in parallel|after that|afterwards|finally|alongside|then)\b,? ?|(?i:actions?|action items?|ai|todo|next steps?|tasks?|decided|agreed|decision)(?: \([^)]{1,40}\))?: |(?i:as soon as|when|once|after|before|during|for|in|on|if|until|from|at|to|with|by|alongside)\b[^,.;:]{2,80}?(?:, | (?P<next>(?:we|I|\p{Lu}\p{L}+) )))",
     )
 });
 /// Verbs that say how something is, and no work.
@@ -170,7 +172,49 @@ fn work_of(lexicon: &Lexicon<'_>, text: &str, sentence: Range<usize>) -> Vec<Sta
     Vec::new()
 }
 
-/// Divides a clause of work from the clauses after it in which someone else works.
+/// The joint before another piece of work: ", then", " and ", "; ".
+static JOINT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)(?:[,;]\s+(?P<then>and then|then|afterwards|after that)?\s*(?:and\s+)?|\s+(?P<arrow>->|\x{2192})\s*|\s+and (?P<next>then |afterwards )?)",
+    )
+});
+/// Words after a verb that begin its object: "mark the line".
+const OBJECTS: &[&str] = &[
+    "the",
+    "a",
+    "an",
+    "all",
+    "each",
+    "every",
+    "it",
+    "them",
+    "its",
+    "our",
+    "their",
+    "his",
+    "her",
+    "this",
+    "these",
+    "those",
+    "one",
+    "two",
+    "three",
+    "to",
+    "for",
+    "in",
+    "into",
+    "what",
+    "that",
+    "new",
+    "everyone",
+    "everybody",
+    "from",
+    "with",
+    "up",
+];
+
+/// Divides a clause of work from the clauses after it: those in which someone else works, and those
+/// that begin with another verb.
 fn clauses(
     lexicon: &Lexicon<'_>,
     text: &str,
@@ -178,23 +222,56 @@ fn clauses(
     sentence: &Range<usize>,
     agent: Option<String>,
 ) -> Vec<Stated> {
-    let stated = |clause: Range<usize>, agent| Stated { clause, sentence: sentence.clone(), agent };
-    let mut found = vec![stated(start..sentence.end, agent)];
-    for (at, joint) in text[start..sentence.end].match_indices([',', ';']) {
-        let rest = &text[start + at + joint.len()..sentence.end];
-        let bare = rest.trim_start();
-        let bare = bare.strip_prefix("and ").unwrap_or(bare);
-        let next = sentence.end - bare.len();
-        let is_agent = AGENT.captures(bare).is_some_and(|found| {
+    let stated = |clause: Range<usize>, agent, is_then| Stated {
+        clause,
+        sentence: sentence.clone(),
+        agent,
+        is_then,
+    };
+    let mut found = vec![stated(start..sentence.end, agent.clone(), false)];
+    let mut depth_from = start;
+    for joint in JOINT.captures_iter(&text[start..sentence.end]) {
+        let Some(whole) = joint.get(0) else { continue };
+        let (at, next) = (start + whole.start(), start + whole.end());
+        let opened = text[depth_from..at].matches('(').count();
+        let closed = text[depth_from..at].matches(')').count();
+        if opened > closed {
+            continue;
+        }
+        let rest = &text[next..sentence.end];
+        let is_then = joint.name("then").or(joint.name("next")).or(joint.name("arrow")).is_some();
+        let other = AGENT.captures(rest).filter(|found| {
             lexicon.is_agent(&found["name"]) && is_at_work(lexicon, &found["verb"], false)
         });
-        if is_agent && !is_denied(bare) {
-            if let Some(last) = found.last_mut() {
-                last.clause.end = start + at;
-            }
-            let name = AGENT.captures(bare).map(|found| found["name"].to_owned());
-            found.push(stated(next..sentence.end, name));
+        let goes_on = || {
+            let mut words = rest.split_whitespace();
+            let verb = words.next().unwrap_or_default();
+            let object = words.next().unwrap_or_default();
+            let verb = verb.trim_matches(|c: char| !c.is_alphanumeric());
+            let known = lexicon.kind_of_verb(verb).is_some()
+                || verb.strip_suffix('s').is_some_and(|base| lexicon.kind_of_verb(base).is_some());
+            let is_verb = verb.starts_with(char::is_lowercase) && !STATES.contains(&verb) && known;
+            let has_object = OBJECTS.contains(&object.to_lowercase().as_str())
+                || object.starts_with(|c: char| c.is_ascii_digit() || c == '#' || c == '`');
+            is_verb && (has_object || is_then)
+        };
+        let is_writers = || {
+            let from = OPENING.captures(rest).and_then(|found| found.name("next"));
+            let clause = from.map_or(rest, |next| &rest[next.start()..]);
+            WRITERS.is_match(clause) && agent_of(lexicon, clause).is_some()
+        };
+        let next_agent = match other {
+            Some(found) => Some(Some(found["name"].trim_start_matches('@').to_owned())),
+            None if goes_on() => Some(found.last().and_then(|last| last.agent.clone())),
+            None if is_writers() => Some(None),
+            None => None,
+        };
+        let Some(next_agent) = next_agent.filter(|_| !is_denied(rest)) else { continue };
+        if let Some(last) = found.last_mut() {
+            last.clause.end = at;
         }
+        depth_from = next;
+        found.push(stated(next..sentence.end, next_agent, is_then));
     }
     found
 }

@@ -1,20 +1,19 @@
-//! Repairs two habits that Markdown does not support: typed bullets and broken tables.
+//! Repairs tables that blank lines or missing fences break.
 
 use std::ops::Range;
 
 use super::blocks::{Block, Item, Line, Row};
+use super::items::checkbox;
 
-const TYPED_BULLETS: [char; 5] = ['\u{2022}', '\u{25aa}', '\u{25e6}', '\u{2023}', '\u{25cf}'];
-
-/// Repairs typed bullets and broken tables at every depth of quotes and lists.
+/// Joins the rows of broken tables, and makes items of lines that begin with a checkbox.
 pub(super) fn repaired(blocks: Vec<Block>) -> Vec<Block> {
     let mut result: Vec<Block> = Vec::with_capacity(blocks.len());
     for block in blocks {
         match block {
             Block::Paragraph { lines, .. }
-                if lines.iter().any(|line| line.text.starts_with(TYPED_BULLETS)) =>
+                if lines.iter().filter(|line| checkbox(line.text.trim()).is_some()).count() > 1 =>
             {
-                result.extend(typed_list(lines));
+                result.extend(boxes(lines));
             }
             Block::Paragraph { lines, span }
                 if lines.iter().all(|line| line.text.matches('|').count() >= 2) =>
@@ -27,33 +26,35 @@ pub(super) fn repaired(blocks: Vec<Block>) -> Vec<Block> {
     result
 }
 
-fn typed_list(lines: Vec<Line>) -> Vec<Block> {
+/// Returns the lines before the first checkbox as a paragraph, and a list of the others.
+fn boxes(lines: Vec<Line>) -> Vec<Block> {
     let mut before: Vec<Line> = Vec::new();
     let mut items: Vec<Item> = Vec::new();
-    for mut line in lines {
-        if let Some(rest) = line.text.strip_prefix(TYPED_BULLETS) {
-            line.text = rest.trim_start().to_owned();
-            line.strong = 0;
-            let span = line.span.clone();
-            let block = Block::Paragraph { lines: vec![line], span: span.clone() };
-            items.push(Item { number: None, checked: None, span, blocks: vec![block] });
-        } else if let Some(Item { span, blocks, .. }) = items.last_mut() {
-            span.end = line.span.end;
-            if let Some(Block::Paragraph { lines, span }) = blocks.last_mut() {
-                span.end = line.span.end;
-                lines.push(line);
+    for line in lines {
+        let span = line.span.clone();
+        match (checkbox(line.text.trim()), items.last_mut()) {
+            (Some(_), _) => {
+                let block = Block::Paragraph { lines: vec![line], span: span.clone() };
+                items.push(Item { number: None, checked: None, span, blocks: vec![block] });
             }
-        } else {
-            before.push(line);
+            (None, Some(Item { span: whole, blocks, .. })) => {
+                whole.end = span.end;
+                if let Some(Block::Paragraph { lines, span: inner }) = blocks.last_mut() {
+                    inner.end = span.end;
+                    lines.push(line);
+                }
+            }
+            (None, None) => before.push(line),
         }
     }
+    let span = |first: &Range<usize>, last: &Range<usize>| first.start..last.end;
     let mut blocks = Vec::new();
     if let (Some(first), Some(last)) = (before.first(), before.last()) {
-        let span = first.span.start..last.span.end;
+        let span = span(&first.span, &last.span);
         blocks.push(Block::Paragraph { lines: before, span });
     }
     if let (Some(first), Some(last)) = (items.first(), items.last()) {
-        let span = first.span.start..last.span.end;
+        let span = span(&first.span, &last.span);
         blocks.push(Block::List { ordered: false, items, span });
     }
     blocks

@@ -4,7 +4,9 @@ use super::blocks::{Block, Item};
 use super::draft::{Mention, OrderNote};
 use super::items;
 use super::lines::item_line;
+use super::list_classifier::label_and_value;
 use super::sections::Section;
+use super::titles;
 use super::walker::{WalkContext, Walker};
 use crate::planning::plan::SkipReason;
 
@@ -61,10 +63,24 @@ impl Walker<'_> {
 
     fn order_item(&mut self, item: &Item) {
         let Some(line) = item_line(item) else { return };
-        let mut head = items::head(self.keywords, self.options, None, &line.text, line.strong);
+        // "**Polish (Phase 5)**: Depends on all user stories"
+        let strong = Some((line.bold_start(), &line.text[line.bold_start().len()..]));
+        let strong =
+            strong.filter(|(_, value)| line.strong > 0 && value.trim_start().starts_with(':'));
+        let labelled = strong
+            .map(|(label, value)| (label, value.trim_start_matches([':', ' '])))
+            .or_else(|| label_and_value(&line))
+            .filter(|(_, value)| !value.is_empty());
+        let (name, value) = labelled.unwrap_or((line.text.as_str(), ""));
+        let mut head = items::head(self.keywords, self.options, None, name, line.strong);
         head.names.extend(item.number.map(|number| number.to_string()));
+        if labelled.is_some() {
+            head.title = titles::clean(name);
+        }
+        let value = Some(value).filter(|value| !value.is_empty());
+        let texts = head.asides.iter().map(String::as_str).chain(value);
         let mut mentions: Vec<Mention> =
-            head.asides.iter().map(|aside| Mention::of_text(aside, line.span.clone())).collect();
+            texts.map(|text| Mention::of_text(text, line.span.clone())).collect();
         for block in item.blocks.iter().skip(1) {
             if let Block::List { items, .. } = block {
                 mentions.extend(

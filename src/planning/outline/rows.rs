@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::draft::Row;
 use super::items;
 use super::sections::Section;
+use super::units::Unit;
 use super::walker::{WalkContext, Walker};
 use crate::planning::plan::SkipReason;
 use crate::text::stem::content_words;
@@ -60,6 +61,7 @@ impl Walker<'_> {
 
     fn remember_root(&mut self, index: usize) {
         let row = &self.draft.rows[index];
+        self.root_mentions.extend(Unit::all_mentioned(self.keywords, &row.title));
         self.root_titles.entry(plain_words(&row.title)).or_insert(index);
         if let Some(unit) = row.unit.as_ref().filter(|_| row.is_phase_unit()) {
             self.root_units.entry((unit.word.clone(), unit.number.clone())).or_insert(index);

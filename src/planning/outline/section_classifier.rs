@@ -1,11 +1,12 @@
 //! Classifies each section: a row, parts of a row, statements, or no work.
 
-use super::blocks::Block;
+use super::blocks::{Block, Item};
 use super::keywords::{Attribute, HeadingRole, Rank, normalized};
-use super::lines::{first_word, is_negated};
+use super::lines::{first_word, is_negated, item_line};
 use super::list_classifier::{Evidence, label_and_value};
-use super::requirements::may_contain_requirements;
-use super::sections::Section;
+use super::requirement_names::leading_id;
+use super::requirements::{announces_outcomes, may_contain_requirements};
+use super::sections::{Section, names_package};
 use super::units::{Unit, UnitClass};
 use super::walker::{WalkContext, Walker};
 use super::work_evidence::yields_to_marks;
@@ -64,6 +65,9 @@ impl Walker<'_> {
             let work = (is_plan && is_whole).then_some(Rank::Plan);
             return SectionKind::Through(WalkContext { work: work.or(place.work), ..place });
         }
+        if place.is_among_horizons && self.is_horizon(text) && section.blocks.iter().any(is_list) {
+            return SectionKind::Row;
+        }
         if place.is_board
             && let Some(standing) = self.column(text)
         {
@@ -78,10 +82,14 @@ impl Walker<'_> {
         if is_negated(text) {
             return SectionKind::Skip(SkipReason::OutOfScope);
         }
-        if self.restates(section) {
+        if role != Some(HeadingRole::Order) && self.restates(section) {
             return SectionKind::Skip(SkipReason::Restated);
         }
         let is_explicit = self.is_explicit(section);
+        // A goal may have a date. Only boxes and efforts make work of a list of goals.
+        let are_goals = role == Some(HeadingRole::Skip(SkipReason::Goals))
+            && !self.lists(section).any(|list| list.boxes > 0 || list.sized * 2 >= list.items);
+        let is_explicit = is_explicit && !are_goals;
         if let Some(reason) = place.skip
             && !self.holds_a_plan(reason, unit.as_ref(), role)
             && !(is_explicit && yields_to_marks(reason))
@@ -111,6 +119,12 @@ impl Walker<'_> {
         {
             return reading;
         }
+        if role.is_none() && !is_explicit && announces_outcomes(self.keywords, text) {
+            return SectionKind::Criteria;
+        }
+        if !self.keywords.knows_words() && role.is_none() && self.only_tells(section) {
+            return SectionKind::Skip(SkipReason::Prose);
+        }
         match role {
             Some(HeadingRole::Skip(reason))
                 if yields_to_marks(reason)
@@ -127,8 +141,12 @@ impl Walker<'_> {
             {
                 SectionKind::Row
             }
+            Some(HeadingRole::Detail) if place.work.is_some() && lists_ids(section) => {
+                SectionKind::Through(WalkContext { is_explicit: true, ..place })
+            }
             Some(HeadingRole::Detail) if place.parent.is_some() => SectionKind::Detail,
             Some(HeadingRole::Children) if place.parent.is_some() => SectionKind::Parts,
+            _ if place.work.is_some() && names_package(&heading.line) => SectionKind::Row,
             _ if place.work.is_some() && heading.is_label => self.label_reading(section, place),
             _ if place.work.is_some() => SectionKind::Row,
             _ if is_explicit || section.children.iter().any(|child| self.holds_explicit(child)) => {
@@ -169,6 +187,24 @@ impl Walker<'_> {
         (is_unit || is_plan) && may_hold_a_plan(reason)
     }
 
+    /// Whether a section is running text beside others that list work.
+    fn only_tells(&self, section: &Section) -> bool {
+        let is_text =
+            |block: &Block| matches!(block, Block::Paragraph { .. } | Block::Markup { .. });
+        let is_marked = |block: &Block| match block {
+            Block::Paragraph { lines, .. } => {
+                lines.len() > 1 || lines.iter().any(|line| self.is_marked(line))
+            }
+            _ => false,
+        };
+        self.has_lists
+            && section.children.is_empty()
+            && !section.blocks.is_empty()
+            && section.blocks.iter().all(is_text)
+            && !section.blocks.iter().any(is_marked)
+            && Unit::leading(self.keywords, section.title()).is_none()
+    }
+
     /// Classifies headings that are fields, such as "Estimated effort".
     fn field_reading(
         &self,
@@ -194,6 +230,10 @@ impl Walker<'_> {
     }
 
     fn work_reading(&self, section: &Section, place: WalkContext, rank: Rank) -> SectionKind {
+        // In a text read by its form everything is work, except what its heading calls a need.
+        if !self.keywords.knows_words() && rank < self.threshold && !self.holds_explicit(section) {
+            return SectionKind::Statements;
+        }
         let is_container = self.keywords.is_container(section.title());
         if place.work.is_some() {
             return match (is_container, place.parent.is_some()) {
@@ -250,6 +290,7 @@ impl Walker<'_> {
             }
             _ if place.parent.is_some() => SectionKind::Detail,
             None if place.is_explicit => SectionKind::Through(place),
+            Some(_) if !self.keywords.knows_words() => SectionKind::Through(place),
             _ => SectionKind::Skip(SkipReason::Prose),
         }
     }
@@ -275,6 +316,13 @@ impl Walker<'_> {
 
     fn has_strong_list(&self, section: &Section) -> bool {
         self.first_evidence(section).is_some_and(Evidence::is_strong)
+    }
+
+    /// Whether a sentence says that the work beside it is done in the order of the text.
+    pub(super) fn orders_all(&self, text: &str) -> bool {
+        let padded = format!(" {} ", normalized(text));
+        (self.keywords.dependencies.steps.iter())
+            .any(|cue| cue.contains(' ') && padded.contains(&format!(" {cue} ")))
     }
 
     pub(super) fn says_steps(&self, text: &str) -> bool {
@@ -305,6 +353,23 @@ fn may_hold_a_plan(reason: SkipReason) -> bool {
             | SkipReason::Design
             | SkipReason::PlannedElsewhere
     )
+}
+
+/// Whether each item of the section's list begins with an id of two parts: "D1.1 Site dossier".
+fn lists_ids(section: &Section) -> bool {
+    let has_id = |item: &Item| {
+        item_line(item)
+            .is_some_and(|line| leading_id(&line.text).is_some_and(|id| id.contains('.')))
+    };
+    let mut lists = section.blocks.iter().filter_map(|block| match block {
+        Block::List { items, .. } => Some(items),
+        _ => None,
+    });
+    section.children.is_empty() && lists.next().is_some_and(|items| items.iter().all(has_id))
+}
+
+fn is_list(block: &Block) -> bool {
+    matches!(block, Block::List { .. })
 }
 
 fn holds_list(section: &Section) -> bool {

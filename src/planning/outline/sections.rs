@@ -199,7 +199,10 @@ impl Outline<'_> {
         if is_field && !is_unit {
             return None;
         }
-        if line.is_all_strong() || names_package(line) {
+        let has_only_state = line.strong > 0
+            && line.text[line.strong..].trim().starts_with("{status:")
+            && line.text.trim_end().ends_with('}');
+        if line.is_all_strong() || has_only_state || names_package(line) {
             return Some(self.label_level(LABEL_BOLD));
         }
         if is_capitals(text) {
@@ -296,7 +299,7 @@ impl Outline<'_> {
 }
 
 /// Whether a line begins with the bold id and name of a piece of work: "**T1.2 Permits** (M2-M6)".
-fn names_package(line: &Line) -> bool {
+pub(super) fn names_package(line: &Line) -> bool {
     let bold = line.bold_start();
     let id = bold.split_whitespace().next().unwrap_or_default().trim_end_matches(':');
     let letters = id.chars().take_while(char::is_ascii_uppercase).count();

@@ -1,13 +1,18 @@
 //! Reads tables of work: each row is a task, and the columns hold its details.
 
 use super::blocks::{Line, Row as TableRow};
-use super::draft::Row;
+use super::draft::{Mention, Row};
 use super::items;
 use super::keywords::{Attribute, Rank, normalized};
+use super::requirement_names::leading_id;
 use super::titles;
 use super::units::Unit;
 use super::walker::{WalkContext, Walker};
 use super::{dates, durations};
+use crate::text::pattern;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -103,10 +108,14 @@ fn by_content(walker: &Walker<'_>, rows: &[TableRow], at: usize) -> Option<Colum
     };
     let keywords = walker.keywords;
     let day = walker.options.day_minutes;
+    let is_id = |cell: &str| leading_id(cell).is_some_and(|id| id.len() == cell.len());
+    if most(&is_id) && (1..cells.len()).all(|at| !cells[..at].contains(&cells[at])) {
+        return Some(Column::Number);
+    }
     if most(&|cell| durations::parse(keywords, day, cell).is_some()) {
         return Some(Column::Field(Attribute::Estimate));
     }
-    if most(&|cell| dates::whole(cell).is_some()) {
+    if most(&|cell| dates::whole(cell).is_some() || dates::is_day(cell)) {
         return Some(Column::Field(Attribute::Due));
     }
     let is_state = |cell: &str| keywords.status.is_state(&normalized(cell));
@@ -154,7 +163,8 @@ pub(super) fn read(
         if is_total(0) || is_total(title) {
             continue;
         }
-        table_row(walker, header, &columns, row, title, prefix, place);
+        let table = Table { header, columns: &columns, rows, title, prefix, place };
+        table_row(walker, &table, row);
     }
     true
 }
@@ -163,6 +173,10 @@ fn column(walker: &Walker<'_>, name: &str) -> Column {
     let keywords = walker.keywords;
     if keywords.columns.number.iter().any(|number| number == name.trim()) {
         return Column::Number;
+    }
+    if matches!(normalized(name).as_str(), "days" | "hours" | "weeks" | "person days" | "man days")
+    {
+        return Column::Field(Attribute::Estimate);
     }
     let name = normalized(name.split('(').next().unwrap_or(name));
     let padded = format!(" {name} ");
@@ -192,15 +206,26 @@ fn has_duplicates(rows: &[TableRow], title: usize) -> bool {
     titles.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-fn table_row(
-    walker: &mut Walker<'_>,
-    header: &[String],
-    columns: &[Column],
-    row: &TableRow,
+/// A table of work that is being read.
+struct Table<'t> {
+    header: &'t [String],
+    columns: &'t [Column],
+    rows: &'t [TableRow],
     title: usize,
+    /// The column that distinguishes rows with the same title.
     prefix: Option<usize>,
     place: WalkContext,
-) {
+}
+
+impl Table<'_> {
+    /// Returns the cells of a column.
+    fn column(&self, at: usize) -> Vec<&str> {
+        self.rows.iter().filter_map(|row| row.cells.get(at)).map(String::as_str).collect()
+    }
+}
+
+fn table_row(walker: &mut Walker<'_>, table: &Table<'_>, row: &TableRow) {
+    let &Table { header, columns, title, prefix, place, .. } = table;
     let cell = |at: usize| row.cells.get(at).map_or("", String::as_str);
     let mut parts = parts(cell(title));
     let window = period(walker, header, columns, row);
@@ -218,6 +243,7 @@ fn table_row(
     let shortened = head.shortened;
     let mut draft = Row::of_head(head, row.span.clone(), row.span.clone());
     draft.group = place.group;
+    draft.is_step = place.is_steps;
     if shortened {
         draft.description.push(titles::clean(&text));
     }
@@ -225,7 +251,7 @@ fn table_row(
         return;
     };
     for (at, column) in columns.iter().enumerate().filter(|(at, _)| *at != title) {
-        other_cell(walker, index, *column, &header[at], cell(at), row, place);
+        other_cell(walker, index, *column, table, at, row);
     }
     if parts.len() > 1 {
         let group = walker.next_group();
@@ -242,11 +268,12 @@ fn other_cell(
     walker: &mut Walker<'_>,
     index: usize,
     column: Column,
-    name: &str,
-    cell: &str,
+    table: &Table<'_>,
+    at: usize,
     row: &TableRow,
-    place: WalkContext,
 ) {
+    let (name, place) = (&table.header[at], table.place);
+    let cell = row.cells.get(at).map_or("", String::as_str);
     let plain = titles::clean(cell);
     if column == Column::Field(Attribute::Status) && plain.is_empty() {
         let span = row.span.clone();
@@ -270,9 +297,27 @@ fn other_cell(
                 walker.draft.rows[index].weeks.get_or_insert(weeks);
             }
         }
-        Column::Title | Column::Other => {}
+        Column::Title => {}
+        Column::Other => {
+            let mut mention = Mention::of_text(&plain, row.span.clone());
+            if names_rows(&plain, &table.column(at)) {
+                mention.field = Some(Attribute::Depends);
+            }
+            walker.draft.rows[index].mentions.push(mention);
+        }
     }
     walker.draft.rows[index].description.push(format!("{}: {plain}", titles::clean(name)));
+}
+
+/// Whether a cell holds nothing but numbers of other rows, in a column of remarks: "nr 11", "11, 7".
+fn names_rows(cell: &str, column: &[&str]) -> bool {
+    static NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"(?i)^(?:(?:nr|no|row|item)\.? ?|#)?\d{1,3}(?:\s*[,&+]\s*#?\d{1,3})*$")
+    });
+    let is_worded = |cell: &&&str| cell.chars().filter(|c| c.is_alphabetic()).count() > 2;
+    let filled = column.iter().filter(|cell| !cell.trim().is_empty());
+    let (worded, all) = (filled.clone().filter(is_worded).count(), filled.count());
+    NUMBERS.is_match(cell.trim()) && worded * 2 >= all
 }
 
 /// Adds the unit of the column: "10" under "Hours" becomes "10 hours".

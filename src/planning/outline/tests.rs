@@ -1,6 +1,7 @@
 //! Tests the whole planner on small texts.
 
 mod cases;
+mod layouts;
 mod notes;
 
 use chrono::NaiveDate;
@@ -366,7 +367,7 @@ fn another_language_is_planned_by_structure_alone() {
     let plan = plan(text);
     assert!(plan.language_note.is_some());
     assert!(plan.nodes.iter().any(|node| node.title.starts_with("Beet umgraben")));
-    assert!(plan.links.is_empty());
+    assert_eq!(links(&plan), [("T2", "T1")]);
 }
 
 #[test]

@@ -30,6 +30,13 @@ static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Matches "\u{7b2c}1\u{6bb5}\u{968e}" and "\u{7b2c}\u{4e00}\u{9636}\u{6bb5}": the first stage.
+static CHINESE_UNIT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^\x{7b2c}(?P<number>[0-9\x{ff10}-\x{ff19}]{1,2}|[\x{4e00}\x{4e8c}\x{4e09}\x{56db}\x{4e94}\x{516d}\x{4e03}\x{516b}\x{4e5d}])(?P<word>\x{6bb5}\x{968e}|\x{9636}\x{6bb5}|\x{968e}\x{6bb5}|\x{9031}|\x{5468}|\x{671f})(?P<end>.?)",
+    )
+});
+
 static QUARTER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"^[Qq](?P<number>[1-4])(?:[ /]+\d{4})?\s*(?P<end>:|-|\u{2013}|\u{2014}|\(|$)")
 });
@@ -68,22 +75,25 @@ impl Unit {
 
     /// Returns the word and number of the first unit that a text speaks of: "Complete Phase 1".
     pub(super) fn mentioned(keywords: &Keywords, text: &str) -> Option<(String, String)> {
+        Self::all_mentioned(keywords, text).into_iter().next()
+    }
+
+    /// Returns the words and numbers of all units that a text speaks of.
+    pub(super) fn all_mentioned(keywords: &Keywords, text: &str) -> Vec<(String, String)> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        words.windows(2).find_map(|pair| {
+        let pairs = words.windows(2).filter_map(|pair| {
             let word = pair[0].trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
             let number = pair[1].trim_matches(|c: char| !c.is_alphanumeric());
             let units = &keywords.units;
             let is_unit = units.phase.contains(&word) || units.feature.contains(&word);
             let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
             (is_unit && is_number).then(|| (word, number.to_owned()))
-        })
+        });
+        pairs.collect()
     }
 
     /// Reads "Phase 2: Harvest". Returns the unit and its length in bytes.
     pub(super) fn leading(keywords: &Keywords, text: &str) -> Option<(Self, usize)> {
-        if !keywords.knows_words() {
-            return None;
-        }
         let text_start = text.len() - text.trim_start_matches(['*', ' ', '#']).len();
         let rest = &text[text_start..];
         if let Some(found) = QUARTER.captures(rest) {
@@ -102,7 +112,7 @@ impl Unit {
             };
             return Some((unit, text_start + found.get(0).map_or(0, |found| found.end())));
         }
-        let found = UNIT.captures(rest)?;
+        let found = CHINESE_UNIT.captures(rest).or_else(|| UNIT.captures(rest))?;
         let word = found["word"].to_lowercase();
         let class = [
             (&keywords.units.phase, UnitClass::Phase),
@@ -114,6 +124,15 @@ impl Unit {
         .find(|(words, _)| words.contains(&word))
         .map(|(_, class)| class)?;
         let end = found.name("end").map_or(0, |end| end.start());
-        Some((Self { word, number: found["number"].to_owned(), class }, text_start + end))
+        let digit = |c: char| match c {
+            '\u{ff10}'..='\u{ff19}' => char::from_digit(c as u32 - 0xff10, 10).unwrap_or(c),
+            c => ("\u{4e00}\u{4e8c}\u{4e09}\u{56db}\u{4e94}\u{516d}\u{4e03}\u{516b}\u{4e5d}"
+                .chars())
+            .position(|known| known == c)
+            .and_then(|at| char::from_digit(at as u32 + 1, 10))
+            .unwrap_or(c),
+        };
+        let number = found["number"].chars().map(digit).collect();
+        Some((Self { word, number, class }, text_start + end))
     }
 }

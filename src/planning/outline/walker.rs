@@ -1,7 +1,7 @@
 //! State of one pass over the sections, and the steps that all its readers share.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::blocks::{Block, Item, Line};
@@ -33,6 +33,8 @@ pub(super) struct WalkContext {
     pub(super) is_among_steps: bool,
     /// Whether the sections beside this one are the columns of a board.
     pub(super) is_board: bool,
+    /// Whether the sections beside this one are times without a date: now, next, later.
+    pub(super) is_among_horizons: bool,
     /// The state that the column or the heading above gives to rows that state none.
     pub(super) standing: Progress,
     /// Number of the current list, shared by its rows.
@@ -66,7 +68,11 @@ pub(super) struct Walker<'a> {
     /// First top-level row of each title and each unit, used to recognise restatements.
     pub(super) root_titles: BTreeMap<String, usize>,
     pub(super) root_units: BTreeMap<(String, String), usize>,
+    /// Units in the titles of top-level rows: "Phase 3: User Story 1".
+    pub(super) root_mentions: BTreeSet<(String, String)>,
     pub(super) groups: usize,
+    /// Whether the text has lists or tables.
+    pub(super) has_lists: bool,
     seen: &'a Seen,
 }
 
@@ -93,7 +99,9 @@ impl<'a> Walker<'a> {
             title_span: title.span.clone().unwrap_or(0..0),
             root_titles: BTreeMap::new(),
             root_units: BTreeMap::new(),
+            root_mentions: BTreeSet::new(),
             groups: 0,
+            has_lists: false,
             seen,
         }
     }

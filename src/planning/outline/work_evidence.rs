@@ -76,6 +76,13 @@ impl Walker<'_> {
         status.standing(&words).or_else(|| open.then_some(Progress::Open))
     }
 
+    /// Whether a heading names a time without a date: "Now", "Next", "Later".
+    pub(super) fn is_horizon(&self, heading: &str) -> bool {
+        const HORIZONS: [&str; 8] =
+            ["now", "next", "later", "soon", "someday", "short term", "mid term", "long term"];
+        HORIZONS.contains(&normalized(heading).as_str())
+    }
+
     /// Whether sections are numbered in sequence and most begin with a verb or state an effort: the
     /// steps of a procedure.
     pub(super) fn are_steps(&self, sections: &[Section]) -> bool {
@@ -105,8 +112,9 @@ impl Walker<'_> {
         });
         let is_known = |item: &Item| {
             item_line(item).is_some_and(|line| {
-                Unit::mentioned(self.keywords, &line.text)
-                    .is_some_and(|unit| self.root_units.contains_key(&unit))
+                Unit::mentioned(self.keywords, &line.text).is_some_and(|unit| {
+                    self.root_units.contains_key(&unit) || self.root_mentions.contains(&unit)
+                })
             })
         };
         let restates = |items: &Vec<Item>| {

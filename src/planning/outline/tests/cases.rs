@@ -7,7 +7,7 @@ use super::{links, plan};
 use crate::planning::plan::{Basis, Node, Progress, SkipReason};
 
 /// Returns the rows of a text, indented, with what is stated of them.
-fn outline_of(text: &str) -> Vec<String> {
+pub(super) fn outline_of(text: &str) -> Vec<String> {
     plan(text).nodes.iter().map(shown).collect()
 }
 
