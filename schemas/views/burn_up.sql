@@ -1,4 +1,4 @@
--- Number of tasks (scope) and number of completed tasks of each live project at the end of each day on which either number changed. Only tasks without subtasks count. A cancelled task leaves the scope on the day of its cancellation.
+-- Number of tasks (scope) and number of completed tasks of each live project at the end of each day on which either number changed. Only tasks without subtasks count, and milestones do not. A cancelled task leaves the scope on the day of its cancellation.
 SELECT
   p.key AS project,
   d.day,
@@ -23,6 +23,7 @@ FROM (
       SELECT own.id, own.project_id, own.completed_at
       FROM tasks own
       WHERE own.deleted_at IS NULL
+        AND own.kind <> 'milestone'
         AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = own.id AND part.deleted_at IS NULL)
     ) t
     JOIN field_changes f ON f.task_id = t.id

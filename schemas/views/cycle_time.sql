@@ -1,4 +1,4 @@
--- Completed tasks without subtasks, including archived ones: lead time (creation to last completion) and cycle time (first start to last completion) in calendar minutes, with the estimate and the logged effort. A task that was already done when it was planned has no lead time.
+-- Completed tasks without subtasks, including archived ones and without milestones: lead time (creation to last completion) and cycle time (first start to last completion) in calendar minutes, with the estimate and the logged effort. A task that was already done when it was planned has no lead time.
 SELECT
   p.key AS project,
   t.key AS task,
@@ -15,6 +15,7 @@ FROM tasks t
 JOIN projects p ON p.id = t.project_id
 -- An archived task still counts if it was completed.
 WHERE t.status IN ('completed', 'archived')
+  AND t.kind <> 'milestone'
   AND t.deleted_at IS NULL
   AND p.deleted_at IS NULL
   AND t.completed_at IS NOT NULL

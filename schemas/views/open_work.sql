@@ -1,8 +1,9 @@
--- Open tasks with project, assignee, effort, and due date.
+-- Open tasks and milestones with project, assignee, effort, and due date.
 SELECT
   p.key AS project,
   t.key AS task,
   t.title,
+  t.kind,
   t.status,
   t.priority,
   u.handle AS assignee,

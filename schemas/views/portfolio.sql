@@ -1,4 +1,4 @@
--- Live projects: number of tasks by status, likely effort in minutes, and progress. Only tasks without subtasks count, and cancelled tasks do not. in_progress includes tasks in review. For progress, a task without an estimate has the average weight of the tasks with one. overdue and the due dates cover all open tasks with a due date of their own, including tasks with subtasks.
+-- Live projects: number of tasks by status, likely effort in minutes, and progress. Only tasks without subtasks count, and cancelled tasks and milestones do not. in_progress includes tasks in review. For progress, a task without an estimate has the average weight of the tasks with one. overdue and the due dates cover all open tasks with a due date of their own, including tasks with subtasks and milestones.
 SELECT
   p.key AS project,
   p.name,
@@ -52,11 +52,11 @@ LEFT JOIN (
       CASE WHEN t.status NOT IN ('completed', 'cancelled', 'archived') THEN t.due_date END AS open_due,
       -- An archived task still counts if it was completed.
       CASE
-        WHEN whole.id IS NOT NULL OR t.status = 'cancelled' OR (t.status = 'archived' AND t.completed_at IS NULL) THEN 0
+        WHEN whole.id IS NOT NULL OR t.kind = 'milestone' OR t.status = 'cancelled' OR (t.status = 'archived' AND t.completed_at IS NULL) THEN 0
         ELSE 1
       END AS counts,
       CASE
-        WHEN whole.id IS NOT NULL THEN 0
+        WHEN whole.id IS NOT NULL OR t.kind = 'milestone' THEN 0
         WHEN t.status = 'completed' OR (t.status = 'archived' AND t.completed_at IS NOT NULL) THEN 1
         ELSE 0
       END AS is_done

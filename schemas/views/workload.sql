@@ -1,4 +1,4 @@
--- Open work by person: number of tasks without subtasks, number of those in progress or in review (in_progress), and likely remaining effort in minutes.
+-- Open work by person: number of tasks without subtasks and without milestones, number of those in progress or in review (in_progress), and likely remaining effort in minutes.
 SELECT
   w.assignee,
   SUM(w.tasks) AS tasks,

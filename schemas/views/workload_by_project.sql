@@ -1,4 +1,4 @@
--- Open work by project and person: number of tasks without subtasks, number of those in progress or in review (in_progress), and likely remaining effort in minutes.
+-- Open work by project and person: number of tasks without subtasks and without milestones, number of those in progress or in review (in_progress), and likely remaining effort in minutes.
 SELECT
   p.key AS project,
   COALESCE(u.handle, 'nobody') AS assignee,
@@ -24,6 +24,7 @@ FROM (
     MIN(t.due_date) AS first_due
   FROM tasks t
   WHERE t.deleted_at IS NULL
+    AND t.kind <> 'milestone'
     AND t.status NOT IN ('completed', 'cancelled', 'archived')
     AND NOT EXISTS (SELECT 1 FROM tasks part WHERE part.parent_id = t.id AND part.deleted_at IS NULL)
   GROUP BY t.project_id, t.assignee_id

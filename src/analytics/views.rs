@@ -22,6 +22,7 @@ pub const VIEWS: &[View] = views![
     "workload_by_project",
     "workload",
     "overdue",
+    "milestones",
     "at_risk",
     "burn_up",
     "burn_up_line",

@@ -19,8 +19,13 @@ pub fn task_line(view: &TaskView) -> String {
     line(&view.task, view.assignee.as_deref(), effort)
 }
 
+/// Returns the title of a task, after a mark if the task is a milestone.
+pub fn marked_title(task: &Task) -> String {
+    if task.is_milestone() { format!("◆ {}", task.title) } else { task.title.to_string() }
+}
+
 fn line(task: &Task, assignee: Option<&str>, effort: Option<String>) -> String {
-    let mut line = format!("{}  {}", task.key, task.title);
+    let mut line = format!("{}  {}", task.key, marked_title(task));
     if task.status != TaskStatus::Pending {
         line.push_str(&format!("  [{}]", task.status));
     }
@@ -124,12 +129,13 @@ pub fn task_page(found: &Found<SizedTaskView>) -> String {
     let project = state.project(task.project_id);
     let own = task.estimate();
     let parts = estimate_of_parts.filter(|parts| own.is_none_or(|own| parts.likely > own.likely));
-    let mut lines = vec![format!("{}  {}", task.key, task.title)];
+    let mut lines = vec![format!("{}  {}", task.key, marked_title(task))];
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
             lines.push(format!("  {name:<12} {value}"));
         }
     };
+    line("kind", task.is_milestone().then(|| task.kind.to_string()));
     line("status", Some(task.status.to_string()));
     line("priority", task.priority.map(|priority| priority.to_string()));
     line("importance", task.importance.map(|importance| importance.get().to_string()));

@@ -23,7 +23,7 @@ use fields::TaskFieldArgs;
 /// A task is named by its key, such as PAY-42, or by its id.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  lakeplan task create \"Move the ledger\" --project PAY --estimate 1d-3d --assignee @ana\n  lakeplan task list --open --assignee @ana --sort due\n  lakeplan task tree PAY\n  lakeplan task link PAY-3 PAY-1      PAY-3 waits for PAY-1\n  lakeplan task log PAY-3 1.5h"
+    after_help = "Examples:\n  lakeplan task create \"Move the ledger\" --project PAY --estimate 1d-3d --assignee @ana\n  lakeplan task create \"Beta\" --project PAY --kind milestone --due 2026-12-01\n  lakeplan task list --open --assignee @ana --sort due\n  lakeplan task tree PAY\n  lakeplan task link PAY-3 PAY-1      PAY-3 waits for PAY-1\n  lakeplan task log PAY-3 1.5h"
 )]
 pub struct Args {
     #[command(subcommand)]

@@ -40,8 +40,18 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// Kind of a task.
+    TaskKind {
+        /// A piece of work.
+        Task = "task",
+        /// A point in time without effort. It has no estimate and no subtasks.
+        Milestone = "milestone",
+    }
+}
+
 record! {
-    /// A piece of work.
+    /// A piece of work, or a milestone.
     Task: Task, TaskId, tracked {
         /// The project of the task.
         project_id: ProjectId, SetOnCreate;
@@ -61,6 +71,8 @@ record! {
         root_id: TaskId, Managed;
         /// The work in one line.
         title: Title, RequiredOnCreate;
+        /// task, or milestone: a point in time, at its due date, without estimate and subtasks.
+        kind: TaskKind, Editable;
         /// Details, Markdown or plain text.
         description: Option<LongText>, Editable;
         /// pending, assigned, in_progress, review, blocked, on_hold, completed, cancelled (will not be
@@ -115,6 +127,10 @@ record! {
 impl Task {
     pub fn is_live(&self) -> bool {
         self.deleted_at.is_none()
+    }
+
+    pub fn is_milestone(&self) -> bool {
+        self.kind == TaskKind::Milestone
     }
 
     /// Records a change of the status or the spent minutes at `at`; `was` is the previous status

@@ -22,6 +22,7 @@ super::value::string_enum! {
         EstimateOrder = "estimate_order",
         DateOrder = "date_order",
         Depth = "depth",
+        Milestone = "milestone",
         OwnDescendant = "own_descendant",
         DependencyOnRelative = "dependency_on_relative",
         DependencyAcrossProjects = "dependency_across_projects",

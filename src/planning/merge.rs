@@ -116,7 +116,7 @@ fn joined_fields(kept: &Task, gone: &Task) -> Result<Option<Patch>, Violation> {
         (own, other) => own.clone().or_else(|| other.clone()),
     };
     joined.assignee_id = kept.assignee_id.or(gone.assignee_id);
-    if kept.estimate_likely.is_none() {
+    if kept.estimate_likely.is_none() && !kept.is_milestone() {
         (joined.estimate_low, joined.estimate_likely, joined.estimate_high) =
             (gone.estimate_low, gone.estimate_likely, gone.estimate_high);
     }
@@ -152,6 +152,7 @@ mod tests {
         "project_id",
         "parent_id",
         "title",
+        "kind",
         "status",
         "source",
         "source_line",

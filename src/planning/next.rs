@@ -1,6 +1,6 @@
 //! Lists the tasks that can be worked on now, the best first.
 //!
-//! A task is ready if it is open, has no open descendant, neither it nor an ancestor waits for an
+//! A task is ready if it is no milestone, is open, has no open descendant, neither it nor an ancestor waits for an
 //! open task, and the `not_before` dates of both are reached. Ready tasks are sorted by: in
 //! progress first, the user's own tasks before unassigned ones, earliest due date (its own or an
 //! ancestor's), priority, importance, number of waiting tasks, and position in the plan.
@@ -81,13 +81,14 @@ fn of_project(
         .filter(|task| is_open(task.id))
     };
     let can_start = |task: &Task| {
-        matches!(
-            task.status,
-            TaskStatus::Pending
-                | TaskStatus::Assigned
-                | TaskStatus::InProgress
-                | TaskStatus::Review
-        )
+        !task.is_milestone()
+            && matches!(
+                task.status,
+                TaskStatus::Pending
+                    | TaskStatus::Assigned
+                    | TaskStatus::InProgress
+                    | TaskStatus::Review
+            )
     };
     let places = places(project);
     let mut found = Vec::new();

@@ -70,6 +70,8 @@ pub enum NodeKind {
     Phase,
     Task,
     Subtask,
+    /// A point in time, at the row's due date. Its estimate is not stored, and no row is below it.
+    Milestone,
 }
 
 /// Progress of a row as stated in the text.
@@ -289,6 +291,8 @@ pub struct Stats {
     pub phases: usize,
     pub tasks: usize,
     pub subtasks: usize,
+    #[serde(default)]
+    pub milestones: usize,
     pub done: usize,
     pub depth: usize,
     pub links: usize,
@@ -315,6 +319,7 @@ impl Stats {
             phases: of_kind(NodeKind::Phase),
             tasks: of_kind(NodeKind::Task),
             subtasks: of_kind(NodeKind::Subtask),
+            milestones: of_kind(NodeKind::Milestone),
             done: plan.nodes.iter().filter(|node| node.standing == Progress::Done).count(),
             depth: depths.into_values().max().unwrap_or(0),
             links: plan.links.len(),

@@ -92,6 +92,7 @@ mod tests {
         "project_id",
         "parent_id",
         "title",
+        "kind",
         "description",
         "status",
         "not_before",

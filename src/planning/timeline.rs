@@ -45,6 +45,9 @@ const UNKNOWN_EFFORT: i64 = Minutes::PER_DAY as i64;
 /// Returns the spans of a project's tasks. Tasks that are deleted, cancelled or archived before
 /// completion have none, and neither do their descendants.
 ///
+/// A milestone takes one day on the chart and no time: its due date, or the day on which its last
+/// prerequisite ends.
+///
 /// A task ends on its due date only if its prerequisites end early enough. Otherwise it is laid out
 /// after them and ends too late.
 pub fn timeline(project: &ProjectState, now: Instant) -> BTreeMap<TaskId, Span> {
@@ -193,6 +196,9 @@ impl<'s> Layout<'s> {
 
     fn span(&self, at: usize, place: &TaskTiming<'_>) -> Span {
         let finish = self.bounds[finish(at)];
+        if place.task.is_milestone() {
+            return self.day_of_milestone(finish, place);
+        }
         let start = place.actual_start.unwrap_or_else(|| day_of(self.bounds[start(at)]));
         if let Some(end) = place.closed().flatten() {
             return Span { start: start.min(end), end, basis: Basis::Done };
@@ -204,6 +210,19 @@ impl<'s> Layout<'s> {
             None => Basis::LaidOut,
         };
         Span { start: start.min(end), end, basis }
+    }
+
+    /// Returns the span of a milestone, whose two days are equal.
+    fn day_of_milestone(&self, finish: i64, place: &TaskTiming<'_>) -> Span {
+        let on = |day: NaiveDate, basis| Span { start: day, end: day, basis };
+        if let Some(end) = place.closed().flatten() {
+            return on(end, Basis::Done);
+        }
+        // The due date may lie on a weekend, which has no working time.
+        match place.due().filter(|due| *due >= self.today && end_of(*due) == finish) {
+            Some(due) => on(due, Basis::Due),
+            None => on(last_day(finish).max(self.today), Basis::LaidOut),
+        }
     }
 }
 
@@ -229,8 +248,11 @@ fn is_drawn(task: &Task) -> bool {
             || task.completed_at.is_some())
 }
 
-/// Returns the remaining working minutes of an open task.
+/// Returns the remaining working minutes of an open task; none for a milestone.
 fn effort(task: &Task) -> i64 {
+    if task.is_milestone() {
+        return 0;
+    }
     let left = task
         .estimate_likely
         .map(|likely| likely.saturating_sub(task.actual_minutes.unwrap_or_default()));

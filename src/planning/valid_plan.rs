@@ -9,7 +9,7 @@ use std::ops::Deref;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::plan::{Basis, LinkBasis, Node, Plan, Span, Stats};
+use super::plan::{Basis, LinkBasis, Node, NodeKind, Plan, Span, Stats};
 use super::plan_problem::{PlanProblem, PlanRule};
 use super::planner::Options;
 use super::unverified::Unverified;
@@ -133,6 +133,10 @@ impl<'a> Check<'a> {
             let parent = parent.filter(|parent| *parent < index);
             if let (Some(key), None) = (&node.parent, parent) {
                 let message = format!("its parent {:?} is not a row above it", cut(key));
+                self.refuse(&node.key, PlanRule::Parent, message);
+            }
+            if parent.is_some_and(|at| self.plan.nodes[at].kind == NodeKind::Milestone) {
+                let message = "its parent is a milestone, which has no rows below it";
                 self.refuse(&node.key, PlanRule::Parent, message);
             }
             let depth = parent.map_or(0, |parent| depths[parent].saturating_add(1));

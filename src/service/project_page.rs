@@ -12,7 +12,7 @@ use crate::domain::key::{ProjectKey, TaskKey};
 use crate::domain::link::{DependencyType, TaskLink};
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::state::{ProjectState, State};
-use crate::domain::task::{Priority, Task, TaskStatus};
+use crate::domain::task::{Priority, Task, TaskKind, TaskStatus};
 use crate::domain::time::{AsOf, Instant, Minutes, rfc3339};
 use crate::exchange::view::task::{effort, handle};
 use crate::planning::effort::Efforts;
@@ -42,6 +42,7 @@ pub struct PageProject {
 pub struct PageTask {
     pub key: TaskKey,
     pub title: String,
+    pub kind: TaskKind,
     pub parent: Option<usize>,
     pub status: TaskStatus,
     pub priority: Option<Priority>,
@@ -102,6 +103,7 @@ fn page(state: &State, project: &ProjectState, seq: u64, now: Instant) -> Projec
         PageTask {
             key: task.key.clone(),
             title: task.title.to_string(),
+            kind: task.kind,
             parent: task.parent_id.and_then(|id| places.get(&id).copied()),
             status: task.status,
             priority: task.priority,

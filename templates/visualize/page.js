@@ -300,6 +300,7 @@ function fillLegend() {
     ['due', 'projected to end on the due date'], ['laid_out', 'projected by order and effort'], ['parts', 'span of its subtasks']];
   const sample = (...drawn) => svg('svg', { viewBox: '0 0 34 16', 'aria-hidden': 'true' }, ...drawn);
   const made = items.map(([basis, words]) => node('li', {}, sample(...shapes(basis, 1, 33, 17, 16)), words));
+  made.push(node('li', {}, sample(milestone('due', 17, 16)), 'milestone'));
   made.push(node('li', {}, sample(svg('line', { class: 'todayline', x1: 17, x2: 17, y1: 0, y2: 16 })), 'today'),
     node('li', {}, sample(diamond(17, 16, false)), 'due date'), node('li', {}, sample(diamond(17, 16, true)), 'due date missed, or projected to be missed'));
   at('legend').replaceChildren(...made);

@@ -38,6 +38,8 @@ function shapes(basis, from, to, now, height) {
   }
 }
 
+const milestone = (basis, x, height) =>
+  svg('path', { class: `b-${basis}`, d: `M${x} ${height / 2 - 8}l8 8-8 8-8-8z` });
 const diamond = (x, height, late) =>
   svg('path', { class: late ? 'due late' : 'due', d: `M${x} ${height / 2 - 6}l6 6-6 6-6-6z` });
 
@@ -113,7 +115,9 @@ function makeTimeline({ nodes, first, last, today, projectDue }) {
   // The bar of a task in its row.
   function bar(task, height) {
     const picture = svg('svg', { width: width(), height, role: 'presentation' });
-    if (task.start !== null) picture.append(...shapes(task.basis, x(task.start), x(task.end + 1), x(today), height));
+    const isMilestone = task.kind === 'milestone';
+    if (task.start !== null && isMilestone) picture.append(milestone(task.basis, x(task.end + 1), height));
+    else if (task.start !== null) picture.append(...shapes(task.basis, x(task.start), x(task.end + 1), x(today), height));
     if (task.due !== null && !task.isClosed) {
       picture.append(diamond(x(task.due + 1), height, task.isLate));
       if (task.isLate) {

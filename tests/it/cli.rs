@@ -10,6 +10,7 @@ mod inbox_races;
 mod lakes;
 mod limits;
 mod links;
+mod milestones;
 mod nested_lakes;
 mod next;
 mod non_utf8;

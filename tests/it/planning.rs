@@ -5,6 +5,7 @@ pub mod concurrent;
 mod descriptions;
 mod effort;
 mod gold;
+mod milestones;
 mod planners;
 mod replanning;
 mod timeline;

@@ -163,6 +163,57 @@ async fn sql_files_return_the_expected_rows() {
     }
 }
 
+/// Milestones count neither as work nor as work without an estimate, and have a view of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn milestones_are_listed_and_count_as_no_work() {
+    let (store, _) = delta_in_memory().await;
+    let create = |id: &str, fields: Value| {
+        let mut all = json!({"project_id": "$p", "title": id.trim_start_matches('$')});
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!({"op": "create", "entity": "task", "id": id, "fields": all})
+    };
+    let milestone = |id: &str, due: Value, status: &str| {
+        create(id, json!({"kind": "milestone", "due_date": due, "status": status}))
+    };
+    let _ = committed(
+        store.as_ref(),
+        json!([
+            {"op": "create", "entity": "project", "id": "$p", "fields": {"name": "Payments", "key": "PAY"}},
+            create("$work", json!({"estimate_likely": 60})),
+            milestone("$early", json!("2026-09-30"), "completed"),
+            milestone("$missed", json!("2026-09-01"), "completed"),
+            milestone("$open", json!("2026-09-24"), "pending"),
+            milestone("$past", json!("2026-09-20"), "pending"),
+            milestone("$undated", Value::Null, "pending"),
+            milestone("$off", json!("2026-09-01"), "cancelled"),
+        ]),
+    )
+    .await;
+    store.fold().await.unwrap();
+    let session = Session::open(&store.tables(), noon()).await.unwrap();
+    let rows = async |sql: &str| rows_text(&session.query(sql).await.unwrap()).unwrap().1;
+    let listed = rows("SELECT title, status, due_date, late FROM milestones ORDER BY task").await;
+    let expected = [
+        ["early", "completed", "2026-09-30", "0"],
+        ["missed", "completed", "2026-09-01", "1"],
+        ["open", "pending", "2026-09-24", "0"],
+        ["past", "pending", "2026-09-20", "1"],
+        ["undated", "pending", "", ""],
+    ];
+    assert_eq!(listed, expected);
+    let of_portfolio =
+        "SELECT tasks, completed, without_estimate, overdue, progress FROM portfolio";
+    assert_eq!(rows(of_portfolio).await, [["1", "0", "0", "1", "0.0"]]);
+    let of_workload = "SELECT tasks, without_estimate, likely_minutes FROM workload";
+    assert_eq!(rows(of_workload).await, [["1", "0", "60"]]);
+    assert_eq!(rows("SELECT scope, completed FROM burn_up").await, [["1", "0"]]);
+    for view in ["velocity", "cycle_time"] {
+        assert!(rows(&format!("SELECT * FROM {view}")).await.is_empty(), "{view}");
+    }
+    let kinds = rows("SELECT title, kind FROM open_work WHERE kind = 'milestone'").await;
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lag_counts_unfolded_sets_and_their_age() {
     let store = lake().await;

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::cli::CliError;
-use crate::domain::task::Priority;
+use crate::domain::task::{Priority, TaskKind};
 use crate::domain::time::Minutes;
 use crate::domain::value::FieldValue;
 use crate::exchange::patchset::RawPatch;
@@ -13,6 +13,9 @@ pub struct TaskFieldArgs {
     /// Description, Markdown or plain text.
     #[arg(long)]
     description: Option<String>,
+    /// Kind: task, or milestone: a point in time, at its due date, without estimate and subtasks.
+    #[arg(long)]
+    kind: Option<TaskKind>,
     /// Priority: low, medium, high or critical.
     #[arg(long)]
     priority: Option<Priority>,
@@ -39,6 +42,7 @@ impl TaskFieldArgs {
     pub fn apply(self, mut patch: RawPatch) -> Result<RawPatch, CliError> {
         let fields = [
             ("description", self.description),
+            ("kind", self.kind.map(|kind| kind.to_string())),
             ("priority", self.priority.map(|priority| priority.to_string())),
             ("assignee_id", self.assignee),
             ("due_date", self.due.map(|day| day.to_string())),

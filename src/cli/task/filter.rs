@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::cli::limit::at_least_one;
 use crate::cli::reply::{count, table_without_empty_columns};
-use crate::cli::{CliError, Reply};
-use crate::domain::task::{Priority, TaskStatus};
+use crate::cli::{CliError, Reply, show};
+use crate::domain::task::{Priority, TaskKind, TaskStatus};
 use crate::domain::time::AsOf;
 use crate::exchange::view::task::TaskView;
 use crate::service::Service;
@@ -20,6 +20,9 @@ pub struct Args {
     /// Only tasks with this status. Repeat for more.
     #[arg(long)]
     status: Vec<TaskStatus>,
+    /// Only tasks of this kind: task or milestone.
+    #[arg(long)]
+    kind: Option<TaskKind>,
     /// Only tasks that are not completed, cancelled or archived.
     #[arg(long)]
     open: bool,
@@ -65,6 +68,7 @@ impl Args {
         TaskQuery {
             projects: self.project,
             statuses: self.status,
+            kind: self.kind,
             open: self.open,
             assignee: self.assignee.map(assignee),
             priorities: self.priority,
@@ -98,7 +102,7 @@ fn text(page: &TaskPage, is_in_plan_order: bool) -> String {
         let text = |value: Option<String>| value.unwrap_or_default();
         vec![
             task.key.to_string(),
-            format!("{}{}", "  ".repeat(indent), task.title),
+            format!("{}{}", "  ".repeat(indent), show::marked_title(task)),
             task.status.to_string(),
             text(task.priority.map(|priority| priority.to_string())),
             text(view.assignee.clone()),

@@ -103,6 +103,7 @@ impl Applier<'_> {
             Some(parent) => Some(self.live_task(project_id, parent, "fields.parent_id")?),
             None => None,
         };
+        self.check_parent_kind(parent.as_deref(), "fields.parent_id")?;
         let record = self.fresh(patch)?;
         let AnyRecord::Task(task) = record else { return self.create(record, patch) };
         let mut task = Arc::unwrap_or_clone(task);

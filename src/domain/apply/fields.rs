@@ -11,7 +11,7 @@ use crate::domain::id::{EntityId, UserId};
 use crate::domain::patch::{Patch, Source};
 use crate::domain::project::Project;
 use crate::domain::record::{Access, Field};
-use crate::domain::task::TaskStatus;
+use crate::domain::task::{Task, TaskStatus};
 use crate::domain::user::reads_as_id;
 use crate::domain::value::FieldValue;
 use crate::domain::violation::{Rule, Violation};
@@ -93,6 +93,7 @@ impl Applier<'_> {
             AnyRecord::Task(task) => {
                 let task = Arc::make_mut(task);
                 self.check_estimate(task.estimate_low, task.estimate_likely, task.estimate_high);
+                self.check_milestone(task, patch);
                 if let (Some(begin), Some(due)) = (task.not_before, task.due_date)
                     && begin > due
                     && touches(patch, &["not_before", "due_date"])
@@ -210,6 +211,50 @@ impl Applier<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Refuses a milestone with an estimate or with live subtasks.
+    fn check_milestone(&mut self, task: &Task, patch: &Patch) {
+        if !task.is_milestone() {
+            return;
+        }
+        let estimates = [
+            ("estimate_low", task.estimate_low),
+            ("estimate_likely", task.estimate_likely),
+            ("estimate_high", task.estimate_high),
+        ];
+        let set: Vec<&str> =
+            estimates.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name).collect();
+        if !set.is_empty() {
+            let touched = set.iter().find(|name| patch.fields.contains_key(**name));
+            let field = touched.copied().unwrap_or("kind");
+            let err = Violation::new(
+                self.patch,
+                Rule::Milestone,
+                "a milestone is a point in time and has no estimate",
+            );
+            self.refuse(
+                err.field(format!("fields.{field}"))
+                    .hint(format!("clear {}, or leave the kind task", set.join(", "))),
+            );
+        }
+        let project = self.state.project(task.project_id);
+        let part = project
+            .and_then(|project| project.children(Some(task.id)).find(|part| part.is_live()))
+            .map(|part| part.key.clone());
+        if let Some(part) = part {
+            let message = format!("a milestone has no subtasks, but {part} is below it");
+            let err = Violation::new(self.patch, Rule::Milestone, message).field("fields.kind");
+            self.refuse(err.hint("move its subtasks elsewhere, or leave the kind task"));
+        }
+    }
+
+    /// Refuses a place below a milestone.
+    pub(super) fn check_parent_kind(&mut self, parent: Option<&Task>, field: &str) -> ApplyResult {
+        let Some(parent) = parent.filter(|parent| parent.is_milestone()) else { return Ok(()) };
+        let message = format!("{} is a milestone, which has no subtasks", parent.key);
+        let err = Violation::new(self.patch, Rule::Milestone, message).field(field);
+        self.fail(err.hint("name another parent, or change the kind of this one to task"))
     }
 
     /// Returns the live user that a reference means, following merges.

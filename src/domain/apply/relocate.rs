@@ -80,6 +80,10 @@ impl Applier<'_> {
             Some(id) => Some(self.live_task(to, id, "fields.parent_id")?),
             None => None,
         };
+        // A place among the same siblings does not depend on the kind of the parent.
+        if to != from || parent_id != task.parent_id {
+            self.check_parent_kind(parent.as_deref(), "fields.parent_id")?;
+        }
         let below_itself = parent.as_ref().is_some_and(|parent| {
             to == from
                 && self

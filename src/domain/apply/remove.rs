@@ -134,6 +134,13 @@ impl Applier<'_> {
                 Violation::new(self.patch, Rule::ParentDeleted, message).field("id").hint(hint),
             );
         }
+        if let AnyRecord::Task(task) = &record
+            && let Some(parent) = task.parent_id
+        {
+            let project = self.state.project(task.project_id);
+            let parent = project.and_then(|state| state.task(parent)).cloned();
+            self.check_parent_kind(parent.as_deref(), "id")?;
+        }
         let project_gone = record.entity() != Entity::Project
             && record
                 .project()

@@ -8,20 +8,20 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::id::{EntityId, RequirementId, TaskId, UserId};
 use crate::domain::record::{Fields, Record};
-use crate::domain::task::{Task, TaskStatus};
+use crate::domain::task::{Task, TaskKind, TaskStatus};
 use crate::domain::time::{Estimate, Minutes};
 use crate::domain::value::FieldValue;
-use crate::planning::plan::{Basis, Node, Progress, fitting_title};
+use crate::planning::plan::{Basis, Node, NodeKind, Progress, fitting_title};
 
 /// Fields that a description may state, in groups. A person's edit of one field protects its whole
-/// group: the bounds of an estimate depend on each other, and so do the two dates.
+/// group: the bounds of an estimate depend on each other and on the kind, and so do the two dates.
 pub(super) const GROUPS: &[&[&str]] = &[
     &["title"],
     &["description"],
     &["priority"],
     &["assignee_id"],
     &["not_before", "due_date"],
-    &["estimate_low", "estimate_likely", "estimate_high"],
+    &["estimate_low", "estimate_likely", "estimate_high", "kind"],
 ];
 
 /// Everything that the previous plan of a project stated.
@@ -67,8 +67,13 @@ pub(super) struct RequirementBase {
 /// Returns the fields that a row states; an unstated field is null.
 pub(super) fn stated(node: &Node, owner: Option<UserId>) -> Fields {
     let estimate = capped(node.estimate.range);
+    let kind = match node.kind {
+        NodeKind::Milestone => TaskKind::Milestone,
+        NodeKind::Phase | NodeKind::Task | NodeKind::Subtask => TaskKind::Task,
+    };
     // Nobody stated the sum of a parent, and a stored sum would be wrong once a part changes.
-    let estimate = (node.estimate.basis != Some(Basis::Children)).then_some(estimate);
+    let is_stored = kind == TaskKind::Task && node.estimate.basis != Some(Basis::Children);
+    let estimate = is_stored.then_some(estimate);
     let conflicting =
         matches!((node.not_before, node.due), (Some(begin), Some(due)) if begin > due);
     let not_before = node.not_before.filter(|_| !conflicting);
@@ -79,6 +84,7 @@ pub(super) fn stated(node: &Node, owner: Option<UserId>) -> Fields {
             "description",
             description.map_or(Value::Null, |text| Value::from(text.replace('\0', ""))),
         ),
+        ("kind", kind.json()),
         ("priority", node.priority.json()),
         ("assignee_id", owner.json()),
         ("not_before", not_before.json()),
@@ -138,8 +144,14 @@ impl RequirementBase {
 
 impl TaskBase {
     pub(super) fn of(fields: &Fields, standing: Progress, parent: Option<TaskId>) -> Self {
-        let fields =
-            fields.iter().map(|(name, value)| (name.clone(), remembered(name, value))).collect();
+        let fields = fields
+            .iter()
+            .map(|(name, value)| {
+                let is_usual = name == "kind" && *value == TaskKind::Task.json();
+                let value = if is_usual { Value::Null } else { remembered(name, value) };
+                (name.clone(), value)
+            })
+            .collect();
         Self { fields, standing, parent, ..Self::default() }
     }
 
@@ -175,7 +187,10 @@ impl TaskBase {
         })
     }
 
+    /// Returns the planned value of a field. The base of a task that is no milestone does not store
+    /// its kind.
     fn value(&self, name: &str) -> Value {
-        self.fields.get(name).cloned().unwrap_or_default()
+        let value = self.fields.get(name).cloned().unwrap_or_default();
+        if name == "kind" && value.is_null() { TaskKind::Task.json() } else { value }
     }
 }

@@ -53,6 +53,7 @@ mod tests {
             "estimate_likely",
             "estimate_low",
             "importance",
+            "kind",
             "metadata",
             "not_before",
             "parent_id",

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::domain::project::Project;
 use crate::domain::state::State;
-use crate::domain::task::{Priority, Task, TaskStatus};
+use crate::domain::task::{Priority, Task, TaskKind, TaskStatus};
 use crate::domain::time::AsOf;
 use crate::exchange::view::task::TaskView;
 use crate::service::{Service, ServiceError, find};
@@ -22,6 +22,8 @@ pub struct TaskQuery {
     /// Names of projects. If there is none, every project that is not archived.
     pub projects: Vec<String>,
     pub statuses: Vec<TaskStatus>,
+    /// Only tasks of this kind.
+    pub kind: Option<TaskKind>,
     /// Only tasks that are not completed, cancelled or archived.
     pub open: bool,
     pub assignee: Option<AssigneeFilter>,
@@ -100,6 +102,7 @@ impl Default for TaskQuery {
         Self {
             projects: Vec::new(),
             statuses: Vec::new(),
+            kind: None,
             open: false,
             assignee: None,
             priorities: Vec::new(),
@@ -195,6 +198,7 @@ fn select<'s>(
             .flat_map(|top| std::iter::once(top).chain(project.descendants(top.id)));
         found.extend(order.filter(|task| {
             task.is_live() != query.deleted
+                && query.kind.is_none_or(|kind| task.kind == kind)
                 && (query.statuses.is_empty() || query.statuses.contains(&task.status))
                 && (!query.open || !task.status.is_closed())
                 && assignee.is_none_or(|assignee| task.assignee_id == assignee)

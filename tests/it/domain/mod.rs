@@ -6,6 +6,7 @@ mod every_patch;
 mod fields;
 mod links;
 mod merge_split;
+mod milestones;
 mod moved;
 mod moves;
 mod progress;

@@ -250,6 +250,11 @@ fn rows_need_their_own_keys_and_a_parent_above_them() {
     assert_eq!(problem(|plan| plan.nodes.swap(0, 1)), ("B".to_owned(), PlanRule::Parent));
     let unknown = problem(|plan| plan.nodes[3].parent = Some("X".to_owned()));
     assert_eq!(unknown, ("D".to_owned(), PlanRule::Parent));
+    let below_milestone = problem(|plan| {
+        plan.nodes[1].kind = NodeKind::Milestone;
+        plan.nodes[2].parent = Some("B".to_owned());
+    });
+    assert_eq!(below_milestone, ("C".to_owned(), PlanRule::Parent));
     let twice = problem(|plan| plan.nodes.push(node("D", None)));
     assert_eq!(twice, ("D".to_owned(), PlanRule::Key));
     let nameless = problem(|plan| plan.nodes.push(node("", None)));

@@ -234,3 +234,21 @@ fn a_chain_of_two_thousand_tasks_is_laid_out_quickly() {
         wednesday().date_naive() + TimeDelta::days(399 * 7 + 6)
     );
 }
+
+#[test]
+fn a_milestone_takes_no_time() {
+    let mut fixture = Fixture::with(&["two days", "after it", "on a Sunday", "next"]);
+    fixture.days("PAY-1", 2);
+    for key in ["PAY-2", "PAY-3"] {
+        fixture.fields(key, json!({"kind": "milestone"}));
+    }
+    fixture.add_dependency("PAY-2", "PAY-1", "FS", 0);
+    fixture.add_dependency("PAY-4", "PAY-2", "FS", 0);
+    fixture.fields("PAY-3", json!({"due_date": "2026-11-29"}));
+    assert_eq!(fixture.span("PAY-1"), "25 to 26 LaidOut");
+    assert_eq!(fixture.span("PAY-2"), "26 to 26 LaidOut", "on the last day of its prerequisite");
+    assert_eq!(fixture.span("PAY-4"), "27 to 27 LaidOut", "a milestone delays nothing");
+    assert_eq!(fixture.span("PAY-3"), "29 to 29 Due", "its date may be a weekend");
+    fixture.fields("PAY-3", json!({"due_date": "2026-11-20"}));
+    assert_eq!(fixture.span("PAY-3"), "25 to 25 LaidOut", "an open milestone is not in the past");
+}

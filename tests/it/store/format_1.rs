@@ -21,6 +21,7 @@ use lakeplan::domain::any_record::AnyRecord;
 use lakeplan::domain::state::{ProjectState, State};
 use lakeplan::domain::task::Task;
 use lakeplan::domain::time::AsOf;
+use lakeplan::exchange::patchset::Request;
 use lakeplan::planning::outline::outline;
 use lakeplan::planning::plan::Plan;
 use lakeplan::planning::planner::{Options, Planner, PlannerError};
@@ -240,5 +241,26 @@ async fn the_first_replan_asks_for_the_stored_text_and_later_ones_do_not() {
     let (preview, _) =
         plan(&service, &twice.replace("- The door must lock with a key.\n", "")).await;
     assert!(preview.set.patches.is_empty(), "{:?}", preview.set.patches);
+    store.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_old_task_is_a_task_and_the_first_milestone_raises_the_format() {
+    let lake = lake().await;
+    let (service, store, _) = service(&lake).await;
+    let now = state(store.as_ref()).await;
+    assert!(tasks(&now).all(|task| !task.is_milestone()));
+    let key = live(&now, "Sweep the floor")[0].key.to_string();
+    let update = |fields: Value| {
+        let patches = json!([{"op": "update", "entity": "task", "id": key, "fields": fields}]);
+        Request::from_json(&json!({ "patches": patches })).unwrap()
+    };
+    service.change(&update(json!({"priority": "high"})), &author(&service)).await.unwrap();
+    assert_eq!(format(&state(store.as_ref()).await), (1, 1));
+    let fields = json!({"kind": "milestone", "estimate_low": null, "estimate_likely": null, "estimate_high": null});
+    service.change(&update(fields), &author(&service)).await.unwrap();
+    let then = state(store.as_ref()).await;
+    assert!(live(&then, "Sweep the floor")[0].is_milestone());
+    assert_eq!(format(&then), (2, 2), "a binary of format 1 would take the milestone for a task");
     store.shutdown().await;
 }

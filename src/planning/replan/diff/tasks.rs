@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::change::{Change, Diff, fields};
 use super::links::is_covered;
 use crate::domain::hint::Hint;
 use crate::domain::id::{EntityId, RequirementId, TaskId};
 use crate::domain::patch::Placement;
 use crate::domain::record::{Entity, Fields, Record};
-use crate::domain::task::TaskStatus;
+use crate::domain::task::{TaskKind, TaskStatus};
 use crate::domain::value::FieldValue;
 use crate::planning::plan::{Node, Progress, fitting_title};
 use crate::planning::replan::base_storage;
@@ -114,7 +116,10 @@ impl Row<'_> {
         let mut fields = fields([("project_id", self.context.id.json())]);
         let lines = self.context.lines(self.node.span);
         let stated = self.fields.clone().into_iter().chain(lines);
-        fields.extend(stated.filter(|(_, value)| !value.is_null()));
+        let usual = TaskKind::Task.json();
+        let is_set =
+            |name: &str, value: &Value| !value.is_null() && (name != "kind" || *value != usual);
+        fields.extend(stated.filter(|(name, value)| is_set(name, value)));
         if let Some(parent) = parent {
             fields.insert("parent_id".to_owned(), parent.json());
         }
@@ -203,6 +208,11 @@ impl Row<'_> {
     fn merge(&self, known: &ExistingTask<'_>) -> Merged {
         let (task, old) = (known.task, known.base);
         let mut merged = Merged::default();
+        let project = self.context.project;
+        let has_parts = project
+            .is_some_and(|project| project.children(Some(task.id)).any(|part| part.is_live()));
+        let becomes_milestone =
+            !task.is_milestone() && self.fields.get("kind") == Some(&TaskKind::Milestone.json());
         for group in GROUPS {
             let is_there =
                 group.iter().all(|name| task.get(name) == self.fields.get(*name).cloned());
@@ -210,7 +220,9 @@ impl Row<'_> {
                 continue;
             }
             let acting = |user| self.context.state.acting_user(user);
-            if task.status.is_closed() {
+            if group.contains(&"kind") && becomes_milestone && has_parts {
+                merged.kept.push(("kind", "a milestone has no subtasks".to_owned()));
+            } else if task.status.is_closed() {
                 merged.kept.push((group[0], format!("it is {}", task.status)));
             } else if old.task_unchanged(group, task, acting) {
                 let stated = |name: &str| self.fields.get(name).cloned();
