@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::hint::hint_text;
+use super::skipped::no_work;
 use crate::config::ConfigError;
 use crate::databricks::warehouse::WarehouseError;
 use crate::domain::error_kind::{ErrorClass, ErrorKind};
@@ -207,6 +208,11 @@ impl CliError {
         {
             error.insert("problems".to_owned(), json!(problems));
         }
+        if let (Self::Service(ServiceError::NoWork { skipped, .. }), Some(error)) =
+            (self, error.as_object_mut())
+        {
+            error.insert("skipped".to_owned(), json!(skipped));
+        }
         if let (Self::CheckFailed(checkup), Some(error)) = (self, error.as_object_mut()) {
             error.insert("checkup".to_owned(), checkup.clone());
         }
@@ -255,6 +261,9 @@ impl CliError {
                     text.push_str(&format!("\n    hint: {}", hint_text(hint)));
                 }
             }
+        }
+        if let Self::Service(ServiceError::NoWork { skipped, .. }) = self {
+            no_work(skipped).iter().for_each(|line| text.push_str(&format!("\n  {line}")));
         }
         if let Self::Service(ServiceError::InvalidPlan { problems, .. }) = self {
             problems.iter().for_each(|problem| text.push_str(&format!("\n  {problem}")));

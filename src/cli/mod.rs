@@ -37,6 +37,7 @@ mod reply;
 mod report;
 mod restore_lake;
 pub mod show;
+mod skipped;
 mod summary;
 mod task;
 mod undo;

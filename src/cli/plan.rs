@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-pub(super) use diagnostics::{counts, reason};
+pub(super) use diagnostics::counts;
 pub(super) use difference::difference;
 use difference::reason_of;
 pub(super) use layout::{Shown, cut, fold, wrap};
@@ -212,10 +212,9 @@ fn message(preview: &Preview) -> String {
     .into_iter()
     .filter_map(|(mark, noun)| of(mark, noun))
     .collect();
-    match (parts.is_empty(), preview.is_new) {
-        (true, true) => "a project without tasks".to_owned(),
-        (true, false) => "no task changed, the rest is up to date".to_owned(),
-        (false, _) => parts.join(", "),
+    match parts.is_empty() {
+        true => "no task changed, the rest is up to date".to_owned(),
+        false => parts.join(", "),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::hint::Hint;
 use crate::domain::id::PatchSetId;
 use crate::domain::violation::Violation;
 use crate::exchange::json::JsonError;
+use crate::planning::plan::Skipped;
 use crate::planning::plan_problem::PlanProblem;
 use crate::planning::planner::PlannerError;
 use crate::store::StoreError;
@@ -30,6 +31,9 @@ pub enum ServiceError {
     /// The planner's plan breaks rules; nothing was written.
     #[error("the plan of the planner {model} is invalid")]
     InvalidPlan { model: String, problems: Vec<PlanProblem> },
+    /// A text without work is no project; nothing was written.
+    #[error("{place}: {}", if *is_canceled { "all work that it lists is canceled" } else { "lists no work that the planner can read" })]
+    NoWork { place: String, is_canceled: bool, skipped: Vec<Skipped> },
     /// The change violates rules; nothing was written.
     #[error("the change was refused")]
     Refused(Vec<Violation>),
@@ -80,9 +84,10 @@ impl ServiceError {
             Self::NotWritten(cause) => ErrorKind::NotWritten(cause.kind().class()),
             Self::Unknown { .. } => ErrorKind::UnknownOutcome,
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Input { .. } | Self::Parameter { .. } | Self::NotInCatalog { .. } => {
-                ErrorKind::Input
-            }
+            Self::NoWork { .. }
+            | Self::Input { .. }
+            | Self::Parameter { .. }
+            | Self::NotInCatalog { .. } => ErrorKind::Input,
         }
     }
 
@@ -93,7 +98,12 @@ impl ServiceError {
             Self::Config(cause) => Some(cause.hint()),
             Self::Workspace(cause) => cause.hint(),
             Self::Planner(cause) => cause.hint(),
-            Self::Refused(_) | Self::InvalidPlan { .. } => None,
+            Self::NoWork { is_canceled: true, .. }
+            | Self::Refused(_)
+            | Self::InvalidPlan { .. } => None,
+            Self::NoWork { .. } => {
+                Some("add a list of the work, such as below a heading \"Tasks\"".into())
+            }
             Self::Conflicted { .. } => {
                 Some("review it and retry the change if it still applies".into())
             }

@@ -15,7 +15,7 @@ use crate::domain::time::{Instant, rfc3339};
 use crate::domain::value::{LongText, Name, Title};
 use crate::domain::violation::Violation;
 use crate::planning::explicit::Account;
-use crate::planning::plan::{NodeKind, Plan};
+use crate::planning::plan::{NodeKind, Plan, SkipReason};
 use crate::planning::planner::Options;
 use crate::planning::replan::report::Report;
 use crate::planning::replan::{Description, needs_previous, replan};
@@ -90,8 +90,38 @@ impl PlanRequest {
                 "describe the work in headings, lists and sentences",
             );
         }
+        if let Some(divider) = cell_divider(text) {
+            return wrong(
+                format!(
+                    "is a table of data with {divider:?} between its cells, and no description"
+                ),
+                "save the table as Markdown, with | between the cells; each row becomes a task",
+            );
+        }
+        if text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<Value>(text).is_ok()
+        {
+            return wrong(
+                "holds JSON, and no description".to_owned(),
+                "a description is Markdown or plain text",
+            );
+        }
         Ok(Self { text: text.to_owned(), ..Self::default() })
     }
+}
+
+/// Returns the character between the cells if a text is a table of data: every line has as many.
+fn cell_divider(text: &str) -> Option<char> {
+    const MIN_LINES: usize = 3;
+    // Sentences have commas, too, but not equally many in every line.
+    const MIN_CELLS: [(char, usize); 2] = [(';', 1), (',', 2)];
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let number = |line: &str, divider: char| line.matches(divider).count();
+    let is_table = |(divider, least): &(char, usize)| {
+        let first = lines.first().map_or(0, |line| number(line, *divider));
+        first >= *least && lines.iter().all(|line| number(line, *divider) == first)
+    };
+    let is_long = lines.len() >= MIN_LINES;
+    MIN_CELLS.iter().find(|cells| is_long && is_table(cells)).map(|(divider, _)| *divider)
 }
 
 /// Status of a description relative to its project. The strings are project keys.
@@ -178,6 +208,12 @@ impl Service {
             (None, Some(source)) => source,
             (None, None) => piped_name(&plan),
         };
+        if existing.is_none() && plan.nodes.is_empty() {
+            let is_canceled =
+                plan.skipped.iter().any(|skipped| skipped.reason == SkipReason::Cancelled);
+            let place = request.source.clone().unwrap_or_else(|| "the text".to_owned());
+            return Err(ServiceError::NoWork { place, is_canceled, skipped: plan.skipped.clone() });
+        }
         let name = request.name.as_deref().map(Title::new).transpose();
         let name = name.map_err(|invalid| ServiceError::Parameter {
             name: "name",

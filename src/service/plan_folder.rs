@@ -91,6 +91,7 @@ impl Service {
             Err(
                 err @ (ServiceError::Refused(_)
                 | ServiceError::Conflicted { .. }
+                | ServiceError::NoWork { .. }
                 | ServiceError::Input { .. }
                 | ServiceError::Parameter { .. }
                 | ServiceError::InvalidPlan { .. }

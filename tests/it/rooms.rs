@@ -193,6 +193,7 @@ fn each_command_is_one_file_and_one_line() {
         "progress",
         "reply",
         "show",
+        "skipped",
         "summary",
     ];
     let mut files: Vec<String> = fs::read_dir(folder)

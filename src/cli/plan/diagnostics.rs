@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::layout::{Shown, fold, wrap};
-use super::tree::{keys, lines};
+use super::tree::keys;
 use crate::cli::reply::count;
+use crate::cli::skipped::{line_range, one_line, reason};
 use crate::domain::time::Minutes;
 use crate::planning::plan::{Problem, ProblemCode, SkipReason};
 use crate::service::plan::Preview;
@@ -155,7 +156,7 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     if shown.lists_skipped {
         let rows = preview.plan.skipped.iter().flat_map(|skipped| {
             let what = one_line(&skipped.what);
-            let place = skipped.span.map(lines).unwrap_or_default();
+            let place = skipped.span.map(line_range).unwrap_or_default();
             let row = format!("  {place:<10} {:<22} {what}", reason(skipped.reason));
             fold(&row, shown.width)
         });
@@ -163,7 +164,7 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     }
     let mut counted: BTreeMap<SkipReason, Vec<String>> = BTreeMap::new();
     for skipped in &entry {
-        let place = skipped.span.map(lines).unwrap_or_default();
+        let place = skipped.span.map(line_range).unwrap_or_default();
         counted.entry(skipped.reason).or_default().push(place);
     }
     let mut reasons: Vec<(&SkipReason, &Vec<String>)> = counted.iter().collect();
@@ -182,25 +183,4 @@ pub(super) fn skipped(preview: &Preview, shown: Shown) -> Vec<String> {
     std::iter::once(String::new())
         .chain(wrap(&text, shown.width - 4).iter().map(|line| line.trim_end()[2..].to_owned()))
         .collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Describes a skip reason.
-pub(in crate::cli) fn reason(reason: SkipReason) -> String {
-    match reason {
-        SkipReason::Cancelled => "cancelled".to_owned(),
-        SkipReason::PlannedElsewhere => "planned elsewhere".to_owned(),
-        SkipReason::Container => "heading".to_owned(),
-        SkipReason::Restated => "said before".to_owned(),
-        SkipReason::Prose => "running text".to_owned(),
-        SkipReason::Folded => "too deep".to_owned(),
-        SkipReason::AboutAuthor => "about the author".to_owned(),
-        other => serde_json::to_value(other)
-            .ok()
-            .and_then(|word| word.as_str().map(|word| word.replace('_', " ")))
-            .unwrap_or_default(),
-    }
 }

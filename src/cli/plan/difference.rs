@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use super::layout::{Shown, cut, fold};
-use super::tree::lines;
 use crate::cli::hint::hint_text;
 use crate::cli::reply::count;
+use crate::cli::skipped::line_range;
 use crate::domain::id::{EntityId, TaskId, UserId};
 use crate::domain::record::Entity;
 use crate::domain::time::Minutes;
@@ -120,7 +120,7 @@ fn subject(preview: &Preview, item: &Item) -> String {
                 .iter()
                 .position(|row| row.task == Some(id))
                 .and_then(|row| preview.plan.nodes[row].span);
-            let place = span.map(|span| format!("  {}", lines(span))).unwrap_or_default();
+            let place = span.map(|span| format!("  {}", line_range(span))).unwrap_or_default();
             format!("{}  {}{place}", key(preview, id), cut(&item.title, 70))
         }
         (Entity::TaskLink, Some((from, to))) => {

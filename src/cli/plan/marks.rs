@@ -1,8 +1,8 @@
 //! Renders which explicit marks of a description a plan holds.
 
-use super::diagnostics::reason;
 use super::layout::{Shown, cut, wrap};
 use super::tree::keys;
+use crate::cli::skipped::reason;
 use crate::planning::explicit::{Count, Fate, MarkKind, UnreadMark};
 use crate::service::plan::Preview;
 

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::{Shown, cut};
+use crate::cli::skipped::line_range;
 use crate::domain::state::ProjectState;
 use crate::domain::task::Priority;
-use crate::planning::plan::{Basis, Node, Progress, Span};
+use crate::planning::plan::{Basis, Node, NodeKind, Progress};
 use crate::service::plan::Preview;
 
 /// Renders the rows as a tree: all of them, or the upper levels and as many branches as fit.
@@ -39,7 +40,7 @@ pub(super) fn tree(preview: &Preview, shown: Shown) -> String {
             .get(node.key.as_str())
             .map(|keys| format!("after {}", keys.join(", ")))
             .unwrap_or_default();
-        rows.push([title, effort(node), node.span.map(lines).unwrap_or_default(), after]);
+        rows.push([title, effort(node), node.span.map(line_range).unwrap_or_default(), after]);
         if is_open {
             let last = children.len().saturating_sub(1);
             let deeper = children.iter().enumerate().rev();
@@ -67,27 +68,24 @@ pub(in crate::cli) fn keys(preview: &Preview) -> BTreeMap<&str, String> {
         .collect()
 }
 
-/// Formats lines as `L12` or `L12-14`.
-pub(super) fn lines(span: Span) -> String {
-    if span.end_line > span.start_line {
-        format!("L{}-{}", span.start_line, span.end_line)
-    } else {
-        format!("L{}", span.start_line)
-    }
-}
-
 /// Formats a range of effort; a sum is rounded.
 pub(in crate::cli) fn effort(node: &Node) -> String {
+    if node.kind == NodeKind::Milestone {
+        return String::new();
+    }
     let range = node.estimate.range;
     if node.estimate.basis == Some(Basis::Children) { range.rough() } else { range.to_string() }
 }
 
 fn row_title(node: &Node) -> String {
-    let mut title = if node.standing == Progress::Done {
-        format!("[x] {}", node.title)
-    } else {
-        node.title.clone()
-    };
+    let mut title = String::new();
+    if node.standing == Progress::Done {
+        title.push_str("[x] ");
+    }
+    if node.kind == NodeKind::Milestone {
+        title.push_str("◆ ");
+    }
+    title.push_str(&node.title);
     if node.standing == Progress::Started {
         title.push_str("  in progress");
     }

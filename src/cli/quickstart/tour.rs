@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::story::{FOLDER, QUESTIONS, SENTENCE, Story, TEXT};
-use crate::cli::plan::{Shown, counts, cut, difference, effort, fold, keys, reason, wrap};
+use crate::cli::plan::{Shown, counts, cut, difference, effort, fold, keys, wrap};
 use crate::cli::show;
+use crate::cli::skipped::reason;
 use crate::domain::state::{ProjectState, State};
 use crate::exchange::view::task::TaskView;
 use crate::planning::plan::{Node, ProblemCode, SkipReason};

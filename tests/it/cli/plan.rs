@@ -159,15 +159,46 @@ fn an_invalid_description_is_refused_by_name() {
 }
 
 #[test]
-fn a_text_without_tasks_is_reported() {
+fn a_text_without_tasks_is_refused() {
     let folder = lake();
-    std::fs::write(folder.path().join("poem.md"), "# Poem\n\nThe sea was calm that night.\n")
-        .unwrap();
-    let shown = ok(folder.path(), &["plan", "poem.md"]);
-    assert!(
-        shown.contains("no tasks") && shown.contains("lists no work the planner can read"),
-        "{shown}"
-    );
+    let path = folder.path();
+    std::fs::write(path.join("poem.md"), "# Poem\n\nThe sea was calm that night.\n").unwrap();
+    std::fs::write(path.join("gone.md"), "# Plan\n\n## Tasks\n\n- [-] Build it\n").unwrap();
+    for args in [&["plan", "poem.md"][..], &["plan", "poem.md", "--yes"]] {
+        let shown = fails(path, args, 1);
+        assert!(
+            shown.contains("poem.md: lists no work that the planner can read")
+                && shown.contains("L3  running text: The sea was calm that night")
+                && shown.contains("hint: add a list of the work"),
+            "{shown}"
+        );
+    }
+    let shown = fails(path, &["plan", "gone.md", "--yes"], 1);
+    assert!(shown.contains("gone.md: all work that it lists is canceled"), "{shown}");
+    assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
+}
+
+#[test]
+fn a_file_of_data_is_refused() {
+    let folder = lake();
+    let path = folder.path();
+    for (name, text, words) in [
+        (
+            "tasks.csv",
+            "Task,Owner,Effort\nOrder parts,Ana,2d\nPaint,Bo,1d\n",
+            "',' between its cells",
+        ),
+        ("tasks.txt", "Task;Owner\nOrder parts;Ana\nPaint;Bo\n", "';' between its cells"),
+        ("tasks.json", "[{\"task\": \"Paint\"}]\n", "holds JSON"),
+    ] {
+        std::fs::write(path.join(name), text).unwrap();
+        let shown = fails(path, &["plan", name, "--yes"], 1);
+        assert!(
+            shown.contains(name) && shown.contains(words) && shown.contains("hint: "),
+            "{shown}"
+        );
+    }
+    assert_eq!(json_of(path, &["lake", "show"])["seq"], 1);
 }
 
 /// A completed task does not take a new estimate. It is shown as kept and counted once.

@@ -113,7 +113,7 @@ fn a_read_fails_if_its_output_cannot_be_written() {
         &["query", "SELECT title FROM tasks", "--format", "parquet"],
         &["history"],
         &["report", "--out", "-"],
-        &["plan", "--text", "# P\n\n- a\n"],
+        &["plan", "--text", "# P\n\n- Build it\n"],
         &["inbox", "apply"],
         &["completions", "bash"],
         &["config", "defaults"],

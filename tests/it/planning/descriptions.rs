@@ -11,12 +11,22 @@ use lakeplan::domain::task::TaskStatus;
 use lakeplan::planning::outline::{Options, outline};
 use lakeplan::planning::plan::SkipReason;
 use lakeplan::runtime::{Random, SeededRandom, random_bytes};
+use lakeplan::service::ServiceError;
 use serde_json::json;
 
 use super::PlanFixture;
 use crate::support::{counts, shared};
 
+/// Returns the descriptions that list work, with their names.
 fn descriptions() -> Vec<(String, String)> {
+    all_descriptions().into_iter().filter(|(_, text)| lists_work(text)).collect()
+}
+
+fn lists_work(text: &str) -> bool {
+    !outline(text, Options::default()).nodes.is_empty()
+}
+
+fn all_descriptions() -> Vec<(String, String)> {
     let Some(folder) = shared("data/prd") else { return Vec::new() };
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -45,6 +55,19 @@ const NO_WORK: &[SkipReason] = &[
     SkipReason::References,
     SkipReason::Alternatives,
 ];
+
+#[test]
+fn descriptions_without_work_are_refused() {
+    let all = all_descriptions();
+    let without: Vec<_> = all.iter().filter(|(_, text)| !lists_work(text)).collect();
+    assert!(without.len() * 8 <= all.len(), "{} of {} texts", without.len(), all.len());
+    for (name, text) in without {
+        let fixture = PlanFixture::new();
+        let refused = fixture.try_plan(&PlanFixture::request(text));
+        assert!(matches!(refused, Err(ServiceError::NoWork { .. })), "{name}: {refused:?}");
+        assert_eq!(fixture.state().projects().count(), 0, "{name}");
+    }
+}
 
 #[test]
 fn planning_a_description_twice_changes_nothing() {
