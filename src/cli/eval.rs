@@ -28,7 +28,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Compare the plans of descriptions with the right ones.
+    /// Compare the plans of descriptions with known answers.
     ///
     /// The folder holds pairs of files: a description NAME.md or NAME.txt, and NAME.gold.json with
     /// the lines that are work, their parents, the dependencies and the requirements.

@@ -18,7 +18,7 @@ pub struct Args {
 enum Verb {
     /// Show the lake's location, format, number of changes, and the head of its hash chain.
     Show,
-    /// Make a copied lake an original: from then on it is the lake at this location.
+    /// Make a copied lake an original, so that it may send to other systems.
     Adopt,
 }
 
@@ -53,7 +53,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Reply, CliError> {
             );
             if is_copy {
                 text.push_str(&format!(
-                    "\n  a copy of    {}\n  nothing leaves it until lakeplan lake adopt",
+                    "\n  a copy of    {}\n  it sends nothing to other systems until you run lakeplan lake adopt",
                     lake.root
                 ));
             }

@@ -12,7 +12,7 @@ use crate::store::Vacuumed;
 /// temporary files that killed processes left more than a day ago. A lost file of an event table
 /// is removed from the table, and a broken checkpoint is written again. No row is deleted while
 /// this machine's clock is far ahead of everything in the lake. Safe beside writers and readers.
-/// The inbox is left to those who write it.
+/// It does not change the inbox.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lakeplan maintain")]
 pub struct Args {}

@@ -1,7 +1,7 @@
 use super::context::request_by;
 use super::{CliError, Context, Reply, show};
 
-/// Undo a change: the given one, or your last.
+/// Undo a change: the given one, or your newest change.
 ///
 /// Refused if a field has changed since. The undo is a change too, so it can be undone.
 #[derive(Debug, clap::Args)]

@@ -8,9 +8,9 @@ use crate::store::Format;
 
 /// Upgrade the lake to this version's format.
 ///
-/// Older versions of lakeplan can no longer write to the lake afterwards. Values that an earlier
-/// version accepted and no field can hold, such as a day in year 0, are cleared in one change of
-/// the history. Current tables that still hold one are rebuilt from the journal.
+/// Older versions of lakeplan cannot open the lake afterwards. Values that an earlier version
+/// accepted and no field can hold, such as a day in year 0, are cleared in one change of the
+/// history. Current tables that still hold one are rebuilt from the journal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  lakeplan upgrade --dry-run\n  lakeplan upgrade")]
 pub struct Args {

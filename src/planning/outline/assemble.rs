@@ -128,6 +128,7 @@ fn kinds(draft: &Draft, rank: Rank, splits: &Splits) -> Vec<NodeKind> {
             .as_ref()
             .is_some_and(|unit| matches!(unit.class, UnitClass::Task | UnitClass::Feature));
         kinds[index] = match row.parent {
+            _ if row.is_milestone && is_leaf => NodeKind::Milestone,
             None if row.is_phase_unit() || has_grandchildren => NodeKind::Phase,
             None if is_leaf || is_task_unit || !row.from_heading || rank < Rank::Plan => {
                 NodeKind::Task
@@ -154,6 +155,7 @@ fn keys(draft: &Draft, kinds: &[NodeKind]) -> Vec<String> {
             NodeKind::Phase => 'P',
             NodeKind::Task => 'T',
             NodeKind::Subtask => 'S',
+            NodeKind::Milestone => 'M',
         };
         let position = counted.entry((parent, letter)).or_default();
         *position += 1;

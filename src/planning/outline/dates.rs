@@ -19,6 +19,9 @@ pub(super) struct Window {
     pub(super) due: Option<NaiveDate>,
 }
 
+/// Year for days without one, of which only the form matters.
+const ANY_LEAP_YEAR: i32 = 2000;
+
 /// English month names, and those of German, Spanish, French and Italian that differ.
 static MONTH_NAME: &str = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|januar|februar|m\x{e4}rz|mai|juni|juli|oktober|dezember|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|janvier|f\x{e9}vrier|mars|avril|juin|juillet|ao\x{fb}t|septembre|octobre|novembre|d\x{e9}cembre|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)";
 
@@ -95,7 +98,6 @@ pub(super) fn whole(text: &str) -> Option<NaiveDate> {
 /// Whether a text is a day without a year: "10 May", "5/14".
 pub(super) fn is_day(text: &str) -> bool {
     static DAY: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\d{1,2}[./]\d{1,2}\.?$"));
-    const ANY_LEAP_YEAR: i32 = 2000;
     let text = text.trim();
     DAY.is_match(text)
         || matches!(dates(text, Some(ANY_LEAP_YEAR)).as_slice(), [(0, end, _)] if *end == text.len())
@@ -120,6 +122,26 @@ pub(super) fn beside_title(text: &str, year: Option<i32>) -> Option<(NaiveDate, 
         return (title > 0 && JOINT.is_match(&before[title..])).then_some((date, 0..title));
     }
     None
+}
+
+/// Whether a text begins or ends with the day of an event, with or without a year: "Jan 31: go live".
+pub(super) fn is_event(text: &str) -> bool {
+    let year = Some(ANY_LEAP_YEAR);
+    leading(text, year).is_some() || beside_title(text, year).is_some()
+}
+
+/// Returns the date with which a text begins, and the place of the words after it. `None` if the
+/// date begins a range.
+pub(super) fn leading(text: &str, year: Option<i32>) -> Option<(NaiveDate, usize)> {
+    let found = dates(text, year);
+    let (start, end, date) = found.first()?;
+    let after = &text[*end..];
+    let words = after.trim_start_matches([' ', ':', '*', ',', '.', '-', '\u{2013}', '\u{2014}']);
+    let is_range = SAME_MONTH_END.is_match(after)
+        || found.get(1).is_some_and(|(next, _, _)| RANGE_SIGN.is_match(&text[*end..*next]));
+    let is_first = !text[..*start].contains(char::is_alphanumeric);
+    (is_first && !is_range && words.contains(char::is_alphanumeric))
+        .then(|| (*date, text.len() - words.len()))
 }
 
 /// Whether a text begins or ends with a full date.

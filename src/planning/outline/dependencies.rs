@@ -271,6 +271,7 @@ impl Collector<'_> {
             let chain: Option<Vec<usize>> = chain.into_iter().collect();
             if let Some(rows) = chain.filter(|rows| rows.len() > 1) {
                 for pair in rows.windows(2) {
+                    self.ordered.insert(pair[1]);
                     let reason = Reason::Cue("->".to_owned());
                     let link = Link { from: pair[1], to: pair[0], reason, span: span.clone() };
                     self.found.links.push(link);
@@ -286,6 +287,9 @@ impl Collector<'_> {
             for (cue, reverse) in cues {
                 let Some(at) = find_word(text, cue) else { continue };
                 let Some(from) = self.targets.named(&text[..at]) else { continue };
+                if !reverse {
+                    self.ordered.insert(from);
+                }
                 let mention = Mention::of_text(text, span.clone());
                 let phrase = self.phrase(text[at + cue.len()..].trim_start_matches([':', ' ']));
                 self.cue(from, phrase, cue, &mention, &[], reverse, true);

@@ -43,6 +43,8 @@ pub(super) struct Row {
     pub(super) group: usize,
     /// Whether the text calls the list items steps.
     pub(super) is_step: bool,
+    /// Whether the row only states a date on which something is reached.
+    pub(super) is_milestone: bool,
     /// Whether the text says that the row follows the previous row.
     pub(super) is_next: bool,
     pub(super) standing: Progress,

@@ -22,6 +22,9 @@ pub(super) fn estimates(
         .iter()
         .zip(kinds)
         .map(|(row, kind)| match &row.stated {
+            _ if *kind == NodeKind::Milestone => {
+                NodeEstimate { range: Estimate::default(), basis: None }
+            }
             Some(stated) => NodeEstimate {
                 range: stated.range,
                 basis: Some(Basis::Stated { text: stated.text.clone() }),

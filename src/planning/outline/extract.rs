@@ -109,6 +109,7 @@ impl<'a> Walker<'a> {
         let place = WalkContext {
             year: dates::only_year(section.title()).or(place.year),
             is_steps: place.is_steps || self.says_steps(section.title()),
+            is_schedule: self.says_schedule(section.title()),
             ..place
         };
         match self.reading(section, place) {
@@ -209,6 +210,8 @@ impl<'a> Walker<'a> {
         let horizons =
             section.children.iter().filter(|child| self.is_horizon(child.title())).count();
         let is_among_horizons = horizons > 1;
+        let is_beside_work = self.threshold <= Rank::Evidence
+            && section.children.iter().any(|child| self.has_strong_list(child));
         let is_among_work = self.are_work(&section.children);
         let is_among_steps = self.are_steps(&section.children);
         let group = self.next_group();
@@ -217,6 +220,7 @@ impl<'a> Walker<'a> {
             is_among_steps,
             is_board,
             is_among_horizons,
+            is_beside_work,
             group,
             ..place
         };
@@ -344,10 +348,11 @@ impl<'a> Walker<'a> {
                 }
                 Block::List { items, span, .. } => {
                     let is_steps = place.is_steps || ends_steps || self.says_steps(&lead_in);
+                    let is_schedule = place.is_schedule || self.says_schedule(&lead_in);
                     self.list(
                         items,
                         span.clone(),
-                        WalkContext { is_steps, ..place },
+                        WalkContext { is_steps, is_schedule, ..place },
                         has_rows_below,
                         &lead_in,
                     );

@@ -41,7 +41,7 @@ pub(super) fn apply(
             // "Lead: Ann. Participants: Bo, Cleo."
             let value = value.split_once(". ").map_or(value, |(first, _)| first);
             for owner in
-                value.split([',', '&', '/']).map(owner_name).filter(|owner| !owner.is_empty())
+                value.split([',', '&', '/', '+']).map(owner_name).filter(|owner| !owner.is_empty())
             {
                 if !row.owners.contains(&owner) {
                     row.owners.push(owner);
@@ -77,5 +77,10 @@ pub(super) fn apply(
 fn owner_name(text: &str) -> String {
     let outside = text.split('(').next().unwrap_or_default();
     let name = outside.trim_matches(|c: char| !c.is_alphanumeric());
+    const NOBODY: [&str; 8] =
+        ["tbd", "tba", "to be assigned", "unassigned", "none", "n/a", "nobody", "offen"];
+    if NOBODY.contains(&name.to_lowercase().as_str()) {
+        return String::new();
+    }
     name.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }

@@ -113,6 +113,7 @@ impl Walker<'_> {
                 }
             }
         }
+        row.is_milestone = is_milestone && row.stated.is_none();
         if is_milestone {
             row.window.due = row.window.due.or(row.window.not_before.take());
         }

@@ -203,6 +203,7 @@ pub(super) struct Statements {
     pub(super) attributes: Vec<String>,
     pub(super) outcomes: Vec<String>,
     pub(super) procedures: Vec<String>,
+    pub(super) schedules: Vec<String>,
     pub(super) id_prefixes: Vec<String>,
 }
 

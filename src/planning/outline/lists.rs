@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::blocks::{Block, Item, Line};
+use super::dates;
 use super::draft::{Mention, Row};
 use super::items;
 use super::keywords::{HeadingRole, Rank, normalized};
@@ -102,7 +103,8 @@ impl Walker<'_> {
             return None;
         }
         let index = self.row_of_item(item, &line, place)?;
-        let below = WalkContext { parent: Some(index), is_steps: false, ..place };
+        let below =
+            WalkContext { parent: Some(index), is_steps: false, is_schedule: false, ..place };
         for block in item.blocks.iter().skip(1) {
             self.below_item(block, index, below, item.checked.is_some());
         }
@@ -112,7 +114,12 @@ impl Walker<'_> {
     /// Adds a row for the item's first line. If the row would be too deep, its text goes to the
     /// parent.
     fn row_of_item(&mut self, item: &Item, line: &Line, place: WalkContext) -> Option<usize> {
-        let head = items::head(self.keywords, self.options, place.year, &line.text, line.strong);
+        let event = place.is_schedule.then(|| dates::leading(&line.text, place.year)).flatten();
+        let (text, strong) = match event {
+            Some((_, after)) => (&line.text[after..], line.strong.saturating_sub(after)),
+            None => (line.text.as_str(), line.strong),
+        };
+        let head = items::head(self.keywords, self.options, place.year, text, strong);
         if !head.title.contains(char::is_alphanumeric) {
             self.keep(item.span.clone(), place);
             return None;
@@ -120,6 +127,10 @@ impl Walker<'_> {
         let shortened = head.shortened;
         let mut row = Row::of_head(head, line.span.clone(), item.span.clone());
         row.names.extend(labels::label(&self.text[item.span.clone()]));
+        if let Some((date, _)) = event.filter(|_| row.stated.is_none()) {
+            row.window.due = Some(date);
+        }
+        row.is_milestone = place.is_schedule && row.stated.is_none() && dates::is_event(&line.text);
         // An item with checked and open parts is half done, as in org-mode.
         if has_checkboxes_below(item) && row.is_cancelled {
             row.is_cancelled = false;

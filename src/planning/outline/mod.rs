@@ -162,6 +162,17 @@ fn read_by(keywords: &Keywords, text: &str, options: Options) -> Plan {
 
 /// Returns the plan and the weakest kind of section that it comes from.
 fn read_ranked(keywords: &Keywords, text: &str, options: Options) -> (Plan, Rank) {
+    let (plan, rank) = read_once(keywords, text, options);
+    if !plan.nodes.is_empty() {
+        return (plan, rank);
+    }
+    // A text may be pasted with a fence around its plan.
+    let Some(bare) = parser::without_text_fences(text) else { return (plan, rank) };
+    let (inner, inner_rank) = read_once(keywords, &bare, options);
+    if inner.nodes.is_empty() { (plan, rank) } else { (inner, inner_rank) }
+}
+
+fn read_once(keywords: &Keywords, text: &str, options: Options) -> (Plan, Rank) {
     let keywords = &Lexicon::of(text, keywords);
     let root = sections::tree(text, parser::read(text), keywords);
     let title = title::find(text, keywords, &root);

@@ -8,7 +8,7 @@ use super::draft::{Mention, Row};
 use super::lines::{is_negated, join};
 use super::list_classifier::label_and_value;
 use super::walker::{WalkContext, Walker};
-use super::{items, prose, titles};
+use super::{dates, items, prose, titles};
 use crate::planning::plan::SkipReason;
 
 /// Maximum number of bytes of a line that stands for itself, instead of being broken from a longer one.
@@ -66,6 +66,7 @@ impl Walker<'_> {
         let head = items::head(self.keywords, self.options, place.year, &line.text, line.strong);
         let shortened = head.shortened;
         let mut row = Row::of_head(head, line.span.clone(), line.span.clone());
+        row.is_milestone = place.is_schedule && row.stated.is_none() && dates::is_event(&line.text);
         if shortened {
             row.description.push(line.text.trim().to_owned());
             row.mentions.push(Mention::of_text(&line.text, line.span.clone()));

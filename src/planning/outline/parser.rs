@@ -43,6 +43,26 @@ pub(super) fn read(text: &str) -> Vec<Block> {
     blocks
 }
 
+/// Blanks the fences around texts, byte for byte: "```markdown". `None` if there are none.
+pub(super) fn without_text_fences(text: &str) -> Option<String> {
+    const TEXTS: [&str; 5] = ["markdown", "md", "text", "txt", "plaintext"];
+    let mut is_inside = false;
+    let mut has_fences = false;
+    let lines = text.split_inclusive('\n').map(|line| {
+        let bare = line.trim();
+        let is_fence = match bare.strip_prefix("```") {
+            Some(name) if is_inside => name.is_empty(),
+            Some(name) => TEXTS.contains(&name.trim().to_lowercase().as_str()),
+            None => false,
+        };
+        is_inside ^= is_fence;
+        has_fences |= is_fence;
+        if is_fence { line.replace(|c: char| !c.is_whitespace(), " ") } else { line.to_owned() }
+    });
+    let bare: String = lines.collect();
+    has_fences.then_some(bare)
+}
+
 /// Blanks lines that contain only a tag, byte for byte.
 ///
 /// Prompt templates wrap their sections in `<context>`; Markdown would treat the text after such a

@@ -3,6 +3,7 @@
 use super::blocks::{Block, Item};
 use super::draft::{Mention, OrderNote};
 use super::items;
+use super::keywords::HeadingRole;
 use super::lines::item_line;
 use super::list_classifier::label_and_value;
 use super::sections::Section;
@@ -41,7 +42,11 @@ impl Walker<'_> {
     }
 
     pub(super) fn order(&mut self, section: &Section) {
-        self.draft.skip(section.span(), section.title(), SkipReason::Restated);
+        let reason = match self.keywords.heading(section.title(), false) {
+            Some(HeadingRole::Skip(reason)) => reason,
+            _ => SkipReason::Restated,
+        };
+        self.draft.skip(section.span(), section.title(), reason);
         let mut open: Vec<&Section> = vec![section];
         while let Some(section) = open.pop() {
             for block in &section.blocks {
@@ -91,9 +96,7 @@ impl Walker<'_> {
                 );
             }
         }
-        if mentions.is_empty() {
-            self.draft.orders.push((line.text.clone(), line.span.clone()));
-        }
+        self.draft.orders.push((line.text.clone(), line.span.clone()));
         self.draft.order_notes.push(OrderNote { title: head.title, names: head.names, mentions });
     }
 }

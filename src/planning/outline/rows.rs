@@ -59,6 +59,19 @@ impl Walker<'_> {
         same_unit.or(same_title).copied().filter(|known| self.draft.rows[*known].group != row.group)
     }
 
+    /// Returns the only row with a number, for a text that is nothing but the number.
+    pub(super) fn numbered_row(&self, text: &str) -> Option<usize> {
+        let number = text.trim();
+        if number.is_empty() || !number.chars().all(|c| c.is_ascii_digit()) {
+            return None;
+        }
+        let is_named = |row: &Row| row.names.iter().any(|name| name == number);
+        let rows = self.draft.rows.iter().enumerate();
+        let mut found = rows.filter(|(_, row)| is_named(row)).map(|(at, _)| at);
+        let row = found.next()?;
+        found.next().is_none().then_some(row)
+    }
+
     fn remember_root(&mut self, index: usize) {
         let row = &self.draft.rows[index];
         self.root_mentions.extend(Unit::all_mentioned(self.keywords, &row.title));

@@ -132,6 +132,18 @@ impl Walker<'_> {
             {
                 SectionKind::Row
             }
+            // What the work depends on, and perhaps the order of the tasks.
+            Some(HeadingRole::Skip(SkipReason::Assumptions)) if names_dependencies(text) => {
+                SectionKind::Order
+            }
+            // If nothing else is work, a list of phases is, even in an overview.
+            Some(HeadingRole::Skip(reason))
+                if yields_to_marks(reason)
+                    && self.threshold <= Rank::Evidence
+                    && self.lists(section).any(|list| list.units * 2 > list.items) =>
+            {
+                SectionKind::Through(WalkContext { work: Some(Rank::Plan), ..place })
+            }
             Some(HeadingRole::Skip(reason)) => SectionKind::Skip(reason),
             Some(HeadingRole::Work(rank)) => self.work_reading(section, place, rank),
             Some(HeadingRole::Order) => SectionKind::Order,
@@ -157,6 +169,7 @@ impl Walker<'_> {
             _ if self.threshold <= Rank::Evidence && self.has_strong_list(section) => {
                 SectionKind::Row
             }
+            _ if place.is_beside_work && self.has_listed_work(section) => SectionKind::Row,
             _ if self.threshold <= Rank::List
                 && self.lists(section).any(Evidence::may_be_the_work) =>
             {
@@ -314,7 +327,7 @@ impl Walker<'_> {
         })
     }
 
-    fn has_strong_list(&self, section: &Section) -> bool {
+    pub(super) fn has_strong_list(&self, section: &Section) -> bool {
         self.first_evidence(section).is_some_and(Evidence::is_strong)
     }
 
@@ -323,6 +336,13 @@ impl Walker<'_> {
         let padded = format!(" {} ", normalized(text));
         (self.keywords.dependencies.steps.iter())
             .any(|cue| cue.contains(' ') && padded.contains(&format!(" {cue} ")))
+    }
+
+    /// Whether a heading or label names dates on which something is reached.
+    pub(super) fn says_schedule(&self, text: &str) -> bool {
+        let names = &self.keywords.statements.schedules;
+        let words = normalized(text);
+        words.split(' ').any(|word| names.iter().any(|name| name == word))
     }
 
     pub(super) fn says_steps(&self, text: &str) -> bool {
@@ -366,6 +386,10 @@ fn lists_ids(section: &Section) -> bool {
         _ => None,
     });
     section.children.is_empty() && lists.next().is_some_and(|items| items.iter().all(has_id))
+}
+
+fn names_dependencies(heading: &str) -> bool {
+    normalized(heading).split(' ').any(|word| matches!(word, "dependencies" | "dependency"))
 }
 
 fn is_list(block: &Block) -> bool {

@@ -151,6 +151,20 @@ impl Outline<'_> {
         followed: bool,
         list_follows: bool,
     ) {
+        // "**Phase A (Pilot):** Ship the portal."
+        if let Some(first) = lines.first()
+            && !first.is_all_strong()
+            && Unit::leading(self.keywords, first.bold_start()).is_some()
+            && first.text[first.strong..].trim_start_matches([':', ' ']).contains(' ')
+        {
+            let (label, rest) = split_label(lines.remove(0));
+            self.open(label, self.label_level(LABEL_BOLD), true);
+            lines.splice(0..0, rest);
+            if lines.is_empty() {
+                return;
+            }
+            return self.add(Block::Paragraph { lines, span });
+        }
         let more = lines.len() > 1;
         if let Some(level) = lines
             .first()

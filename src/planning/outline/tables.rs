@@ -9,6 +9,7 @@ use super::titles;
 use super::units::Unit;
 use super::walker::{WalkContext, Walker};
 use super::{dates, durations};
+use crate::planning::plan::SkipReason;
 use crate::text::pattern;
 use std::sync::LazyLock;
 
@@ -236,6 +237,13 @@ fn table_row(walker: &mut Walker<'_>, table: &Table<'_>, row: &TableRow) {
         // Several tasks in one cell: the period names the row, and the tasks go below it.
         _ => window.clone().unwrap_or_else(|| parts.remove(0)),
     };
+    // "| 2 | 4 days |" says more about task 2.
+    if let Some(known) = walker.numbered_row(&text) {
+        for (at, column) in columns.iter().enumerate().filter(|(at, _)| *at != title) {
+            other_cell(walker, known, *column, table, at, row);
+        }
+        return walker.draft.skip(row.span.clone(), &text, SkipReason::Restated);
+    }
     let head = items::head(walker.keywords, walker.options, place.year, &text, 0);
     if !head.title.contains(char::is_alphanumeric) {
         return;
@@ -253,6 +261,12 @@ fn table_row(walker: &mut Walker<'_>, table: &Table<'_>, row: &TableRow) {
     for (at, column) in columns.iter().enumerate().filter(|(at, _)| *at != title) {
         other_cell(walker, index, *column, table, at, row);
     }
+    let names_milestones = walker.says_schedule(&header[title]);
+    let row_read = &mut walker.draft.rows[index];
+    row_read.is_milestone = (place.is_schedule || names_milestones)
+        && row_read.window.due.is_some()
+        && row_read.window.not_before.is_none()
+        && row_read.stated.is_none();
     if parts.len() > 1 {
         let group = walker.next_group();
         for part in parts {
@@ -288,6 +302,10 @@ fn other_cell(
             return;
         }
         Column::Field(field) => {
+            // A column "Date" or "When" may hold periods or days.
+            if let (Attribute::Dates, Some(date)) = (field, dates::whole(&plain)) {
+                walker.draft.rows[index].window.due.get_or_insert(date);
+            }
             let value =
                 if field == Attribute::Estimate { with_unit(name, &plain) } else { plain.clone() };
             walker.apply_field(index, field, &value, row.span.clone(), place.year);

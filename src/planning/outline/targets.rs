@@ -101,6 +101,14 @@ impl<'a> Targets<'a> {
         if let [row] = self.rows_named(name.trim_start_matches('#')).as_slice() {
             return Some(*row);
         }
+        // "Task 3" is the item 3 of a numbered list.
+        if let Some((word, number)) = name.split_once(' ')
+            && self.is_unit_word(word)
+            && !self.names_a_phase(word)
+            && let [row] = self.rows_named(number.trim()).as_slice()
+        {
+            return Some(*row);
+        }
         let is_unit = |unit: &Unit| format!("{} {}", unit.word, unit.number) == words;
         let is_titled = |row: &Row| {
             stem::words(&row.title).collect::<Vec<_>>().join(" ") == words
@@ -231,6 +239,12 @@ impl<'a> Targets<'a> {
             .any(|words| words.iter().any(|unit| *unit == word || unit == singular))
     }
 
+    /// Whether a word names a counted phase or time.
+    fn names_a_phase(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        self.keywords.units.phase.contains(&word) || self.keywords.units.time.contains(&word)
+    }
+
     fn rows_named(&self, name: &str) -> Vec<usize> {
         self.names.get(&name.to_lowercase()).cloned().unwrap_or_default()
     }
@@ -291,10 +305,7 @@ impl<'a> Targets<'a> {
         if let [row] = by_unit.as_slice() {
             return Some(*row);
         }
-        let names_a_phase = unit_word.as_ref().is_some_and(|word| {
-            self.keywords.units.phase.contains(word) || self.keywords.units.time.contains(word)
-        });
-        if names_a_phase {
+        if unit_word.as_ref().is_some_and(|word| self.names_a_phase(word)) {
             return None;
         }
         let siblings: Vec<usize> = candidates

@@ -26,7 +26,7 @@ pub(super) enum UnitClass {
 
 static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"^(?P<word>\p{L}+(?: (?:item|package))?)\s*#?(?P<number>\d{1,3}(?:\.\d{1,3})*(?:\s*(?:-|\u{2013}|\u{2014}|to|&|and)\s*\d{1,3}|\+)?)\s*(?P<end>:|\.\s|\.$|-\s|\u{2013}|\u{2014}|\(|\)|$)",
+        r"^(?P<word>\p{L}+(?: (?:item|package))?)\s*#?(?P<number>\d{1,3}(?:\.\d{1,3})*(?:\s*(?:-|\u{2013}|\u{2014}|to|&|and)\s*\d{1,3}|\+)?|[A-H])\s*(?P<end>:|\.\s|\.$|-\s|\u{2013}|\u{2014}|\(|\)|$)",
     )
 });
 

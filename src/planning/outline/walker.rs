@@ -25,6 +25,8 @@ pub(super) struct WalkContext {
     pub(super) skip: Option<SkipReason>,
     pub(super) year: Option<i32>,
     pub(super) is_steps: bool,
+    /// Whether the heading or label above names a timeline or milestones.
+    pub(super) is_schedule: bool,
     /// Whether an enclosing section is work by its form.
     pub(super) is_explicit: bool,
     /// Whether the sections beside this one are work by their form.
@@ -33,6 +35,8 @@ pub(super) struct WalkContext {
     pub(super) is_among_steps: bool,
     /// Whether the sections beside this one are the columns of a board.
     pub(super) is_board: bool,
+    /// Whether a section beside this one has a list of work by its words.
+    pub(super) is_beside_work: bool,
     /// Whether the sections beside this one are times without a date: now, next, later.
     pub(super) is_among_horizons: bool,
     /// The state that the column or the heading above gives to rows that state none.

@@ -4,7 +4,7 @@
 use rstest::rstest;
 
 use super::{links, plan};
-use crate::planning::plan::{Basis, Node, Progress, SkipReason};
+use crate::planning::plan::{Basis, Node, NodeKind, Progress, SkipReason};
 
 /// Returns the rows of a text, indented, with what is stated of them.
 pub(super) fn outline_of(text: &str) -> Vec<String> {
@@ -198,4 +198,29 @@ fn a_title_does_not_make_every_heading_work() {
     );
     let titles: Vec<&str> = plan.nodes.iter().map(|node| node.title.as_str()).collect();
     assert_eq!(titles, ["Version 0.2", "Timeline view"]);
+}
+
+#[rstest]
+#[case::milestones("## Milestones\n\n- 2026-03-01 Beta\n- 2026-04-01: Launch\n")]
+#[case::timeline("## Timeline 2026\n\n- Mar 1: Beta\n- April 1 - Launch\n")]
+#[case::label("Milestones:\n\n- 2026-03-01 Beta\n- **2026-04-01**: Launch\n")]
+fn dated_lines_of_a_timeline_are_milestones(#[case] schedule: &str) {
+    let text = format!("# App\n\n## Tasks\n\n- Write the app (2 days)\n\n{schedule}");
+    let plan = plan(&text);
+    let found: Vec<(&str, String)> = (plan.nodes.iter())
+        .filter(|node| node.kind == NodeKind::Milestone)
+        .map(|node| (node.title.as_str(), node.due.unwrap().to_string()))
+        .collect();
+    assert_eq!(found, [("Beta", "2026-03-01".to_owned()), ("Launch", "2026-04-01".to_owned())]);
+    assert_eq!(plan.stats.milestones, 2);
+}
+
+#[rstest]
+#[case::a_period("- 2026-03-01 to 2026-03-05: Write the manual\n")]
+#[case::an_effort("- 2026-03-01: Write the manual (3 days)\n")]
+#[case::no_date("- Write the manual\n")]
+fn work_in_a_timeline_is_no_milestone(#[case] line: &str) {
+    let plan = plan(&format!("# App\n\n## Timeline\n\n{line}- Print the manual\n"));
+    assert!(plan.nodes.iter().all(|node| node.kind != NodeKind::Milestone), "{:?}", plan.nodes);
+    assert_eq!(plan.nodes.len(), 2, "{:?}", plan.nodes);
 }

@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use super::cases::outline_of;
 use super::{links, plan};
+use crate::planning::plan::NodeKind;
 
 #[rstest]
 #[case::a_gantt_chart(
@@ -65,7 +66,7 @@ fn a_layout_is_read(#[case] text: &str, #[case] rows: &[&str]) {
 #[rstest]
 #[case::ids_of_a_chart(
     "```mermaid\ngantt\n    Schema change :a1, 2027-01-04, 5d\n    New API :a2, after a1, 10d\n    Launch :milestone, after a1 a2, 0d\n```\n",
-    &[("T2", "T1"), ("T3", "T1"), ("T3", "T2")]
+    &[("T2", "T1"), ("M1", "T1"), ("M1", "T2")]
 )]
 #[case::a_runbook(
     "# Runbook: rotate keys\n\n1. Generate the key pair\n2. Add the key to the document\n3. Switch the issuer\n",
@@ -140,4 +141,22 @@ fn dates_of_other_notations_are_read(#[case] line: &str, #[case] due: &str) {
     let plan = plan(&format!("# Plan\n\n## Meilensteine\n\n{line}\n- Ende\n"));
     let found = plan.nodes.iter().find_map(|node| node.due).map(|due| due.to_string());
     assert_eq!(found.as_deref(), Some(due), "{line}");
+}
+
+/// The milestones, with their dates.
+#[rstest]
+#[case::days_without_a_year("## Timeline\n\n- Jan 31: inventory done\n", &["Jan 31: inventory done"])]
+#[case::leaders("# Milestones\n\n- Beta .......... 26.02.2027\n- Start ........ 03.05.2027\n", &["Beta 2027-02-26", "Start 2027-05-03"])]
+#[case::a_table("## Plan\n\n| Milestone | Date |\n|---|---|\n| Pilot live | 2027-05-10 |\n| All live | 2027-07-12 |\n", &["Pilot live 2027-05-10", "All live 2027-07-12"])]
+#[case::a_chart("```mermaid\ngantt\n  Build :a1, 2027-01-04, 5d\n  Launch :milestone, 2027-02-01, 0d\n```\n", &["Launch 2027-02-01"])]
+fn dates_of_events_are_milestones(#[case] text: &str, #[case] expected: &[&str]) {
+    let plan = plan(&format!("# App\n\n## Tasks\n\n- [ ] Write the app (2 days)\n\n{text}"));
+    let milestones = plan.nodes.iter().filter(|node| node.kind == NodeKind::Milestone);
+    let found: Vec<String> = milestones
+        .map(|node| {
+            format!("{} {}", node.title, node.due.map_or(String::new(), |due| due.to_string()))
+        })
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    assert_eq!(found, expected, "{text}");
 }
