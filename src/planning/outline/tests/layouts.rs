@@ -43,6 +43,10 @@ use crate::planning::plan::NodeKind;
     "BEFORE THE CAMP\n  [ ] book the house (@eva)\n  [x] buy insurance\n  [ ] print flyers\n",
     &["BEFORE THE CAMP", "  Book the house @eva", "  Buy insurance [done]", "  Print flyers"]
 )]
+#[case::bare_boxes(
+    "[ ] translation revision, it was done for the last release\n[ ] second server\n[x] check the flags of the\nnew command\n",
+    &["translation revision, it was done for the last release", "second server", "Check the flags of the new command [done]"]
+)]
 #[case::fields_between_bars(
     "# P\n\n## Tasks\n\n- Sow peas | @dan | 2d\n- Rake leaves \u{2014} Eve, 1 day\n",
     &["Sow peas @dan 2d", "Rake leaves @Eve 1d"]
@@ -92,6 +96,10 @@ fn a_layout_is_read(#[case] text: &str, #[case] rows: &[&str]) {
     "# P\n\n## Tasks\n\n- Replace controllers, building A\n- Replace controllers, building B\n- Interlock test\n  - only after A and B are replaced\n",
     &[("T3", "T1"), ("T3", "T2")]
 )]
+#[case::ids_in_running_text(
+    "# P\n\n## Tasks\n\n- T1: Dig the well\n- T2: Lay the path. It follows the plan of T1.\n- T3: Sow peas\n\nThe longest chain is T1 \u{2013} T2 \u{2013} T3.\n",
+    &[("T2", "T1"), ("T3", "T2")]
+)]
 #[case::a_need_to_do_something(
     "# P\n\n## Tasks\n\n- We need to test the door\n- Test the door\n",
     &[]
@@ -122,6 +130,10 @@ fn stated_orders_become_links(#[case] text: &str, #[case] expected: &[(&str, &st
     "# P\n\n## What must be true at the end\n\n1. Auditors can query seven years of closed periods\n2. Nobody rings twice\n\n## Tasks\n\n- [ ] Archive the closed periods for auditors\n- [ ] Paint the wall\n",
     &[1, 0]
 )]
+#[case::what_should_be(
+    "# P\n\n### Should have\n\n- Guests choose a room on a floor plan\n- Keys on the phone for guests\n\n## Implementation\n\n1. Room chooser with a floor plan (3 days)\n2. Paint the wall (2 days)\n",
+    &[1, 0]
+)]
 #[case::a_goal_of_a_phase(
     "# P\n\n## Phase 1: Offers\n\n**Goal**: Members list surplus seeds\n\n- [ ] Add the form for surplus seeds\n- [ ] Paint the wall\n\n## Phase 2: Rest\n\n- [ ] Sleep well\n",
     &[1]
@@ -138,7 +150,7 @@ fn requirements_name_their_rows(#[case] text: &str, #[case] rows: &[usize]) {
 #[case("- Reservar el stand (@marta), antes del 10 de abril de 2027", "2027-04-10")]
 #[case("- Go live ......... 2027-05-01", "2027-05-01")]
 fn dates_of_other_notations_are_read(#[case] line: &str, #[case] due: &str) {
-    let plan = plan(&format!("# Plan\n\n## Meilensteine\n\n{line}\n- Ende\n"));
+    let plan = plan(&format!("# Plan\n\n## Meilensteine\n\n{line}\n- Abschluss\n"));
     let found = plan.nodes.iter().find_map(|node| node.due).map(|due| due.to_string());
     assert_eq!(found.as_deref(), Some(due), "{line}");
 }
