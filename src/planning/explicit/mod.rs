@@ -1,4 +1,4 @@
-//! Counts the explicit marks of a description again, and tells which of them a plan holds.
+//! Counts the explicit marks of a description again, and compares them with a plan.
 //!
 //! An explicit mark is something that a writer states by form: a checkbox, a row of a task table, a
 //! numbered step, or an owner, effort, date, state, priority, tag or dependency in its usual

@@ -1,4 +1,4 @@
-//! Tells the form of each raw line: an item, a heading, a table row, text, or nothing to read.
+//! Finds the form of each raw line: an item, a heading, a table row, text, or nothing to read.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

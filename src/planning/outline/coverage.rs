@@ -38,7 +38,8 @@ const MAX_ROWS: usize = 3;
 /// Rows that name a statement by its id cover it. If the writer links most statements in this way,
 /// the others are not covered. A statement inside a row is covered by the rows below that row that
 /// resemble it, or else by that row. Any other is covered by the rows that resemble it: they contain
-/// much of its words, or it contains most of the words of their titles. A story is covered by the rows that cover its criteria.
+/// much of its words, or it contains most of the words of their titles. A story is covered by the
+/// rows that cover its criteria.
 pub(super) fn coverage(text: &str, draft: &Draft, is_english: bool) -> Vec<Vec<usize>> {
     let names = requirement_names::names(text, &draft.statements);
     let named = requirement_names::references(text, draft, &names);
@@ -65,21 +66,33 @@ pub(super) fn coverage(text: &str, draft: &Draft, is_english: bool) -> Vec<Vec<u
         };
         covered.push(rows);
     }
-    for at in 0..names.len() {
-        let Names { own: None, group: Some(group) } = &names[at] else { continue };
-        if !is_story(&draft.statements[at].text) {
-            continue;
-        }
-        let is_criterion =
-            |other: &usize| *other != at && names[*other].group.as_ref() == Some(group);
-        let criteria = (0..names.len()).filter(is_criterion).flat_map(|other| &covered[other]);
-        let rows: BTreeSet<usize> =
-            of(&Some(group.clone())).iter().chain(criteria).copied().collect();
-        if !rows.is_empty() {
-            covered[at] = rows.into_iter().collect();
+    cover_stories(draft, &names, &named, &mut covered);
+    covered
+}
+
+/// Gives each story the rows that name it, and those of the other statements in its group.
+fn cover_stories(
+    draft: &Draft,
+    names: &[Names],
+    named: &BTreeMap<&str, BTreeSet<usize>>,
+    covered: &mut [Vec<usize>],
+) {
+    let is_story = |at: usize| names[at].own.is_none() && is_story(&draft.statements[at].text);
+    let mut rows_of: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (at, rows) in covered.iter().enumerate().filter(|(at, _)| !is_story(*at)) {
+        if let Some(group) = &names[at].group {
+            rows_of.entry(group).or_default().extend(rows);
         }
     }
-    covered
+    for (at, rows) in covered.iter_mut().enumerate().filter(|(at, _)| is_story(*at)) {
+        let Some(group) = &names[at].group else { continue };
+        let of = |known: &BTreeMap<&str, BTreeSet<usize>>| known.get(group.as_str()).cloned();
+        let mut found = of(named).unwrap_or_default();
+        found.extend(of(&rows_of).unwrap_or_default());
+        if !found.is_empty() {
+            *rows = found.into_iter().collect();
+        }
+    }
 }
 
 /// The content words of rows.

@@ -97,8 +97,8 @@ impl Collector<'_> {
                 taken.push(at..at + cue.len());
                 let rest = &mention.text[at + cue.len()..];
                 let rest_words = rest.trim_start_matches([':', ' ']);
-                // "We need to test the door" names no other work.
-                if rest_words.starts_with("to ") {
+                // "We need to test the door" names no other work, and "does not need it" no order.
+                if rest_words.starts_with("to ") || (cue != "before" && is_denied(&text[..at])) {
                     continue;
                 }
                 let phrase = self.phrase(rest_words);
@@ -417,6 +417,18 @@ fn quotes(text: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// Whether the words just before a keyword deny it: "does not", "no longer".
+fn is_denied(before: &str) -> bool {
+    let lower = before.to_lowercase().replace('\u{2019}', "'");
+    let mut words = lower.split_whitespace().rev();
+    match words.next() {
+        Some("not" | "never") => true,
+        Some("longer") => words.next() == Some("no"),
+        Some(word) => word.ends_with("n't"),
+        None => false,
+    }
 }
 
 /// Whether a text before a keyword says "not".

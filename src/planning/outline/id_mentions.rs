@@ -38,7 +38,7 @@ static AFTER: LazyLock<Regex> = LazyLock::new(|| {
 /// Words of a sentence that orders nothing, or in the other direction.
 static OTHER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)\b(?:before|blocks|feeds|independent|in parallel|parallel with|instead of|not depend|so that|supersedes|unlike|required by|needed (?:by|for)|used by|see)\b",
+        r"(?i)\b(?:before|blocks|feeds|independent|in parallel|parallel with|instead of|(?:do|does|is|are|need) not|(?:do|does|is|are|need)n['\x{2019}]t|no longer|so that|supersedes|unlike|required by|needed (?:by|for)|used by|see)\b",
     )
 });
 

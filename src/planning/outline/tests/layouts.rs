@@ -100,6 +100,10 @@ fn a_layout_is_read(#[case] text: &str, #[case] rows: &[&str]) {
     "# P\n\n## Tasks\n\n- T1: Dig the well\n- T2: Lay the path. It follows the plan of T1.\n- T3: Sow peas\n\nThe longest chain is T1 \u{2013} T2 \u{2013} T3.\n",
     &[("T2", "T1"), ("T3", "T2")]
 )]
+#[case::ids_that_are_not_needed(
+    "# P\n\n## Tasks\n\n- T1: Dig the well\n- T2: Lay the path. It does not need T1.\n- T3: Sow peas. They no longer wait for T2.\n",
+    &[]
+)]
 #[case::a_need_to_do_something(
     "# P\n\n## Tasks\n\n- We need to test the door\n- Test the door\n",
     &[]
